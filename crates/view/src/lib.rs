@@ -1,0 +1,11 @@
+//! What one node sees of its mesh.
+//!
+//! [`NodeView`] is everything one proxy needs to carry traffic for a virtual node or a virtual
+//! gateway, with every App Mesh default already resolved; [`observe`] is what the proxy reports back.
+//! Pure: no I/O, no clock, no Envoy. The data plane and the xDS translation know these types and
+//! nothing of App Mesh.
+
+pub mod node_view;
+pub mod observe;
+
+pub use node_view::*;
