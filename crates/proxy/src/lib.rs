@@ -1,1 +1,41 @@
-//! placeholder
+//! The data plane: runs [`view::NodeView`]s, splits their traffic at random by weight, counts outcomes.
+//!
+//! Thread per core. Each worker has its own listening sockets, connection pools, random generator and
+//! counters, and one task for each client connection that drives both sides of every exchange; on the
+//! path of a request there is no lock, no channel and no task switch. Views are swapped whole: a request
+//! ends on the view it began with.
+//!
+//! HTTP/1.1 only so far: a view that needs TLS, HTTP/2, gRPC or TCP is refused with a reason. Pool
+//! limits, outlier detection and access logs of a view are not acted on yet.
+
+mod admission;
+mod bind;
+mod clock;
+mod cluster;
+mod connection;
+mod counters;
+mod data_plane;
+mod discovery;
+mod endpoint;
+mod error;
+mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
+mod health;
+mod http1;
+mod listener;
+mod node;
+mod outside;
+mod registry;
+mod relay;
+mod reply;
+mod route;
+mod socket;
+mod split;
+mod timers;
+mod tunnel;
+mod worker;
+
+pub use data_plane::{BoundListener, DataPlane, EndpointHealth, Options};
+pub use error::{ApplyError, StartError};
+pub use health::HealthStatus;

@@ -5,7 +5,9 @@
 //! Pure: no I/O, no clock, no Envoy. The data plane and the xDS translation know these types and
 //! nothing of App Mesh.
 
+pub mod compile;
 pub mod node_view;
 pub mod observe;
 
+pub use compile::{Binding, compile};
 pub use node_view::*;

@@ -134,13 +134,13 @@ pub struct Route {
     pub timeouts: Timeouts,
 }
 
-/// Every condition must hold.
+/// Every condition must hold. Ports are matched when the view is compiled: each (service, port) has its
+/// own routes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestMatch {
     pub path: PathMatch,
     pub method: Option<String>,
     pub scheme: Option<String>,
-    pub port: Option<u16>,
     pub headers: Vec<HeaderMatch>,
     pub query: Vec<QueryMatch>,
 }

@@ -1,0 +1,194 @@
+//! `serin status`: services with their versions, traffic and releases.
+
+use jiff::Timestamp;
+use server::api::types::{ReleaseStatus, Role, ServiceStatus, Status, VersionStatus};
+
+use super::progress::Progress;
+use super::{moment, number, table, verdict};
+use crate::line::Line;
+
+/// The whole mesh.
+pub fn mesh(status: &Status, now: Timestamp) -> Vec<Line> {
+    let mut lines = vec![
+        Line::new()
+            .plain("mesh ")
+            .strong(&status.mesh)
+            .plain(format!(", gateway {}, ", status.gateway))
+            .faint(format!("up since {}", moment::ago(&status.since, now))),
+    ];
+    for service in &status.services {
+        lines.push(Line::new());
+        lines.extend(self::service(service, now));
+    }
+    lines
+}
+
+pub fn service(service: &ServiceStatus, now: Timestamp) -> Vec<Line> {
+    let heading = Line::new().strong(&service.name).plain("  ");
+    let heading = match service.ready {
+        true => heading.good("ready"),
+        false => heading.bad("not ready"),
+    };
+    let mut lines = vec![
+        heading
+            .plain(format!("  {}  ", service.url))
+            .faint(&service.host),
+    ];
+    lines.extend(versions(&service.versions));
+    if let Some(release) = &service.release {
+        lines.extend(self::release(release, service, now));
+    }
+    lines
+}
+
+fn versions(versions: &[VersionStatus]) -> Vec<Line> {
+    if versions.is_empty() {
+        return vec![Line::new().faint("  no version has tasks yet")];
+    }
+    let heading = [
+        "  version",
+        "role",
+        "tasks",
+        "requests",
+        "failed",
+        "rate",
+        "p50",
+        "p99",
+        "virtual node",
+    ];
+    let mut rows = vec![heading.map(|cell| Line::new().faint(cell)).to_vec()];
+    rows.extend(versions.iter().map(version));
+    table::columns(rows)
+}
+
+fn version(version: &VersionStatus) -> Vec<Line> {
+    let (tag, role) = match version.role {
+        Role::Stable => (Line::new().plain("  ").stable(&version.tag), "stable"),
+        Role::Canary => (Line::new().plain("  ").canary(&version.tag), "canary"),
+    };
+    let healthy = version
+        .tasks
+        .iter()
+        .filter(|task| task.state == "healthy")
+        .count();
+    let tasks = format!("{healthy}/{}", version.tasks.len());
+    let failed = number::count(version.failures);
+    let latency =
+        |micros: Option<u64>| Line::new().plain(micros.map_or("-".to_owned(), number::micros));
+    vec![
+        tag,
+        Line::new().plain(role),
+        match healthy == version.tasks.len() {
+            true => Line::new().plain(tasks),
+            false => Line::new().bad(tasks),
+        },
+        Line::new().plain(number::count(version.requests)),
+        match version.failures {
+            0 => Line::new().plain(failed),
+            _ => Line::new().bad(failed),
+        },
+        Line::new().plain(number::rate(version.requests_per_second)),
+        latency(version.p50),
+        latency(version.p99),
+        Line::new().faint(&version.virtual_node),
+    ]
+}
+
+fn release(release: &ReleaseStatus, service: &ServiceStatus, now: Timestamp) -> Vec<Line> {
+    let title = Line::new()
+        .plain("  release ")
+        .strong(&release.id)
+        .plain(format!(", {} ", release.tag));
+    match &release.ended {
+        Some(ended) => vec![
+            title
+                .strong(verdict::outcome(&ended.outcome))
+                .plain(format!(
+                    " {}: {}",
+                    moment::ago(&ended.at, now),
+                    verdict::reason(&ended.reason)
+                )),
+        ],
+        None => {
+            let baseline = match &release.baseline {
+                Some(baseline) => format!("beside {baseline}, "),
+                None => String::new(),
+            };
+            let asked = moment::ago(&release.requested_at, now);
+            let mut lines = vec![
+                title
+                    .plain(format!("{baseline}policy {}, ", release.policy))
+                    .faint(format!("asked for {asked}")),
+            ];
+            lines.extend(Progress::at(now, release, service).picture());
+            lines
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use server::api::types::Ended;
+
+    use super::super::samples;
+    use super::*;
+
+    fn shown(status: &ServiceStatus) -> Vec<String> {
+        let now = "2026-11-22T12:05:00Z".parse().unwrap();
+        service(status, now)
+            .iter()
+            .map(|line| line.paint(false).trim_end().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_service_shows_its_versions_and_its_running_release() {
+        let mut status = samples::service();
+        status.release = Some(samples::release());
+        let lines = shown(&status);
+        assert_eq!(
+            lines[..5],
+            [
+                "crystal  ready  http://127.0.0.1:8080/  crystal.appmeshworkshop.hosted.local",
+                "  version  role    tasks  requests  failed  rate   p50     p99  virtual node",
+                "  vanilla  stable  3/3    1,266     0       150/s  812 µs  -    crystal-sd-vanilla",
+                "  epoch    canary  1/3    1,266     1       150/s  812 µs  -    crystal-sd-epoch",
+                "  release crystal-2, epoch beside vanilla, policy auto, asked for 5 min ago",
+            ]
+        );
+        assert_eq!(lines.len(), 11);
+    }
+
+    #[test]
+    fn a_release_that_ended_is_one_line() {
+        let mut status = samples::service();
+        status.release = Some(ReleaseStatus {
+            ended: Some(Ended {
+                outcome: "rolledBack".to_owned(),
+                reason: "it fails more often".to_owned(),
+                at: "2026-11-22T12:04:20Z".to_owned(),
+            }),
+            ..samples::release()
+        });
+        assert_eq!(
+            shown(&status).last().unwrap(),
+            "  release crystal-2, epoch rolled back 40 s ago: it fails more often"
+        );
+    }
+
+    #[test]
+    fn a_service_without_tasks_says_so() {
+        let status = ServiceStatus {
+            ready: false,
+            versions: Vec::new(),
+            ..samples::service()
+        };
+        assert_eq!(
+            shown(&status),
+            [
+                "crystal  not ready  http://127.0.0.1:8080/  crystal.appmeshworkshop.hosted.local",
+                "  no version has tasks yet"
+            ]
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The real binary with real compilers, proxies and tasks, on loopback, with the example's twin in Rust.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod demo;
+mod mesh;
+mod serin;

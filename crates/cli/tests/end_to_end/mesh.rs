@@ -1,0 +1,287 @@
+//! `serin up` and the commands that speak to it.
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+use testkit::until;
+
+use crate::serin::{Running, processes_below, run, serin};
+
+/// A copy of the twin, on a free port.
+fn example(directory: &Path) -> PathBuf {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/crystal-rs");
+    for part in ["src", "patches"] {
+        std::fs::create_dir_all(directory.join(part)).unwrap();
+        for file in std::fs::read_dir(example.join(part)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), directory.join(part).join(file.file_name())).unwrap();
+        }
+    }
+    std::fs::copy(
+        example.join("code_hash.txt"),
+        directory.join("code_hash.txt"),
+    )
+    .unwrap();
+    let manifest = std::fs::read_to_string(example.join("serin.yaml")).unwrap();
+    assert!(manifest.contains("port: 8080"), "{manifest}");
+    let file = directory.join("serin.yaml");
+    std::fs::write(&file, manifest.replace("port: 8080", "port: 0")).unwrap();
+    file
+}
+
+fn json(state: &Path, arguments: &[&str]) -> serde_json::Value {
+    let (code, stdout, stderr) = run(state, &[arguments, &["-o", "json"]].concat());
+    assert_eq!(code, 0, "{arguments:?}: {stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+#[test]
+fn a_release_is_steered_by_hand_from_request_to_rollback() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let manifest = manifest.to_str().unwrap();
+    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest]));
+    up.wait_for("gateway  http://127.0.0.1:");
+    up.wait_for("crystal  ready");
+
+    let (code, _, stderr) = run(state, &["up", "-f", manifest]);
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains(&format!("process {}", up.pid())),
+        "{stderr}"
+    );
+    assert!(stderr.contains("\n\nhint: "), "{stderr}");
+
+    let status = json(state, &["status"]);
+    assert_eq!(status["services"][0]["versions"][0]["tag"], "vanilla");
+    assert_eq!(
+        status["services"][0]["versions"][0]["tasks"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+
+    let patch = directory.path().join("patches/add_time_ms.patch");
+    let release = [
+        "release",
+        "crystal",
+        "--tag",
+        "epoch",
+        "--policy",
+        "manual",
+        "--patch",
+        patch.to_str().unwrap(),
+    ];
+    let (code, stdout, _) = run(state, &[&release[..], &["--dry-run"]].concat());
+    assert_eq!(code, 0);
+    assert!(
+        stdout.starts_with(
+            "would release epoch beside vanilla, virtual node crystal-sd-epoch, policy manual\n"
+        ),
+        "{stdout}"
+    );
+    assert!(stdout.contains("2 files changed"), "{stdout}");
+
+    let (code, stdout, stderr) = run(state, &[&release[..], &["--detach"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.starts_with("crystal-2: epoch beside vanilla"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains(
+            "`serin follow crystal-2` watches it again, `serin rollback crystal-2` ends it"
+        ),
+        "{stderr}"
+    );
+
+    let mut follow = Running::start(&mut serin(state, &["follow", "crystal"]));
+    follow.wait_for("all tasks are healthy");
+    let (code, stdout, stderr) = run(state, &["set", "crystal-2", "12.5%"]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "crystal-2: told to set 12.5 %\n"),
+        "{stderr}"
+    );
+    assert!(stderr.starts_with("undo: serin "), "{stderr}");
+    follow.wait_for("share set to 12.5 %");
+    let (code, stdout, _) = run(state, &["promote", "crystal", "--dry-run"]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "crystal-2: would be told to promote\n")
+    );
+    let (code, ..) = run(state, &["rollback", "crystal-2"]);
+    assert_eq!(code, 0);
+    let (code, stdout, stderr) = follow.finish();
+    assert_eq!(code, 20, "{stdout}\n{stderr}");
+    assert!(stdout.trim_end().ends_with("rolled back"), "{stdout}");
+
+    let why = json(state, &["why", "crystal-2"]);
+    assert_eq!(why["release"]["ended"]["outcome"], "rolledBack");
+    let (code, stdout, _) = run(state, &["why", "crystal-2"]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.starts_with("crystal-2 (epoch) was rolled back "),
+        "{stdout}"
+    );
+    let (code, stdout, _) = run(
+        state,
+        &["logs", "crystal", "--version", "vanilla", "--task", "0"],
+    );
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("[crystal/vanilla/0] ") && stdout.contains("Program started"),
+        "{stdout}"
+    );
+    let (code, _, stderr) = run(state, &["hold", "crystal-2"]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.starts_with("error: crystal-2 has ended"), "{stderr}");
+
+    // What is no patch is refused before anything begins.
+    let broken = directory.path().join("broken.patch");
+    std::fs::write(
+        &broken,
+        "--- a/src/main.rs\n+++ b/src/main.rs\n@@ -1,99 +1 @@\n",
+    )
+    .unwrap();
+    let (code, _, stderr) = run(
+        state,
+        &["release", "crystal", "--patch", broken.to_str().unwrap()],
+    );
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.starts_with("error: broken.patch: "), "{stderr}");
+
+    up.signal(Signal::TERM);
+    let (code, _, stderr) = up.finish();
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stderr.ends_with("stopped; `serin up` goes on where this ended\n"),
+        "{stderr}"
+    );
+    assert!(
+        processes_below(directory.path()).is_empty(),
+        "{:?}",
+        processes_below(directory.path())
+    );
+}
+
+#[tokio::test]
+async fn who_follows_a_release_may_leave_and_it_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
+    up.wait_for("crystal  ready");
+
+    let release = ["release", "crystal", "--tag", "again", "--policy", "manual"];
+    let mut follow = Running::start(&mut serin(state, &release));
+    follow.wait_for("all tasks are healthy");
+    follow.signal(Signal::INT);
+    let (code, _, stderr) = follow.finish();
+    assert_eq!(code, 130);
+    assert!(
+        stderr.starts_with("crystal-2 goes on; `serin follow crystal-2` watches it again"),
+        "{stderr}"
+    );
+
+    assert!(json(state, &["status", "crystal"])["release"]["ended"].is_null());
+    let (code, ..) = run(state, &["promote", "crystal"]);
+    assert_eq!(code, 0);
+    let has_ended = async || !json(state, &["status", "crystal"])["release"]["ended"].is_null();
+    until("the release ends", has_ended).await;
+    let (code, stdout, _) = run(state, &["follow", "crystal-2", "-o", "json"]);
+    assert_eq!(code, 0);
+    let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["data"]["outcome"]),
+        (&"ended".into(), &"promoted".into())
+    );
+}
+
+#[test]
+fn who_follows_a_release_sees_every_event_once_though_the_server_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let up = ["up", "-f", manifest.to_str().unwrap()];
+    let mut first = Running::start(&mut serin(state, &up));
+    first.wait_for("crystal  ready");
+    let release = [
+        "release", "crystal", "--tag", "again", "--policy", "manual", "-o", "json",
+    ];
+    let mut follow = Running::start(&mut serin(state, &release));
+    follow.wait_for("tasksHealthy");
+
+    first.signal(Signal::KILL);
+    first.finish();
+    let mut second = Running::start(&mut serin(state, &up));
+    second.wait_for("crystal  ready");
+    let (code, _, stderr) = run(state, &["promote", "crystal-2"]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, stdout, stderr) = follow.finish();
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let events = stdout
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let sequences: Vec<u64> = events
+        .filter_map(|event| event["sequence"].as_u64())
+        .collect();
+    assert!(
+        sequences.len() > 5 && sequences.windows(2).all(|pair| pair[0] < pair[1]),
+        "{sequences:?}"
+    );
+}
+
+#[test]
+fn a_release_that_does_not_build_comes_to_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
+    up.wait_for("crystal  ready");
+    std::fs::write(
+        directory.path().join("src/main.rs"),
+        "fn main() { this is no program }\n",
+    )
+    .unwrap();
+    let (code, stdout, stderr) = run(state, &["release", "crystal", "--tag", "broken"]);
+    assert_eq!(code, 1, "{stdout}\n{stderr}");
+    assert!(
+        stderr.starts_with("error: crystal-2 came to nothing: the build failed: "),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("expected one of"),
+        "the compiler's words are missing:\n{stderr}"
+    );
+    let status = json(state, &["status", "crystal"]);
+    assert_eq!(
+        (&status["ready"], &status["versions"][0]["tag"]),
+        (&true.into(), &"vanilla".into())
+    );
+}
+
+#[test]
+fn a_build_that_fails_is_shown_and_nothing_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = example(directory.path());
+    std::fs::write(
+        directory.path().join("src/main.rs"),
+        "fn main() { this is no program }\n",
+    )
+    .unwrap();
+    let state = &directory.path().join(".serin");
+    let (code, _, stderr) = run(state, &["up", "-f", manifest.to_str().unwrap()]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.contains("error: crystal has no version that runs"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("expected one of"),
+        "the compiler's words are missing:\n{stderr}"
+    );
+    assert!(!state.join("server.json").exists());
+}

@@ -1,0 +1,142 @@
+//! What the owner of a release may set: how much risk of a wrong verdict, and what counts as worse.
+
+use std::ops::{Deref, RangeInclusive};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The settings as written; [`Config`] is their checked form.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Settings {
+    /// The most likely a canary no worse than tolerated is ever rolled back, over the whole release.
+    pub false_rollback: f64,
+    /// A canary whose failures are at most this many times as likely as the stable version's is tolerated.
+    pub tolerated_ratio: f64,
+    /// Promotion needs proof that the canary fails less than this much more often than the stable version.
+    pub allowed_excess: f64,
+    /// The most likely a canary that fails at least that much more often is ever promoted.
+    pub false_promotion: f64,
+    /// A version that fails more often than this is in trouble; if the stable one is, the release holds.
+    pub failing_share: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            false_rollback: 0.01,
+            tolerated_ratio: 1.0,
+            allowed_excess: 0.005,
+            false_promotion: 0.05,
+            failing_share: 0.02,
+        }
+    }
+}
+
+/// Settings within their ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Settings", into = "Settings")]
+pub struct Config(Settings);
+
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[error("failed to configure the judge: {field} is {value}, give a number from {low} to {high}")]
+pub struct ConfigError {
+    pub field: &'static str,
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Config {
+    const RISK: RangeInclusive<f64> = 1e-9..=0.5;
+    const RATIO: RangeInclusive<f64> = 1.0..=100.0;
+    const SHARE: RangeInclusive<f64> = 1e-6..=1.0;
+
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        check("falseRollback", settings.false_rollback, Self::RISK)?;
+        check("toleratedRatio", settings.tolerated_ratio, Self::RATIO)?;
+        check("allowedExcess", settings.allowed_excess, Self::SHARE)?;
+        check("falsePromotion", settings.false_promotion, Self::RISK)?;
+        check("failingShare", settings.failing_share, Self::SHARE)?;
+        Ok(Self(settings))
+    }
+
+    /// What the evidence against the canary must reach, as a natural logarithm.
+    pub(crate) fn rollback_threshold(&self) -> f64 {
+        -libm::log(self.false_rollback)
+    }
+
+    /// What the evidence for the canary must reach, as a natural logarithm.
+    pub(crate) fn promotion_threshold(&self) -> f64 {
+        -libm::log(self.false_promotion)
+    }
+}
+
+/// A number that is no number is in no range.
+fn check(field: &'static str, value: f64, allowed: RangeInclusive<f64>) -> Result<(), ConfigError> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError {
+        field,
+        value,
+        low: *allowed.start(),
+        high: *allowed.end(),
+    })
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        Self::new(settings)
+    }
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        config.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Settings};
+
+    #[test]
+    fn the_defaults_are_within_their_ranges() {
+        assert_eq!(Config::new(Settings::default()), Ok(Config::default()));
+        assert_eq!(
+            serde_json::from_str::<Config>("{}").unwrap(),
+            Config::default()
+        );
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named_with_its_range() {
+        let refused = |json| {
+            serde_json::from_str::<Config>(json)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(
+            refused(r#"{"falseRollback":0}"#)
+                .contains("falseRollback is 0, give a number from 0.000000001 to 0.5")
+        );
+        assert!(refused(r#"{"toleratedRatio":0.9}"#).contains("toleratedRatio is 0.9"));
+        assert!(refused(r#"{"alpha":0.01}"#).contains("unknown field `alpha`"));
+        let settings = Settings {
+            allowed_excess: f64::NAN,
+            ..Settings::default()
+        };
+        assert_eq!(Config::new(settings).unwrap_err().field, "allowedExcess");
+    }
+}

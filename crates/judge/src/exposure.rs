@@ -1,0 +1,190 @@
+//! How much traffic the canary may have next, so that a bad one costs users no more than a set budget.
+//!
+//! While a verdict travels to the proxies, failures go on: at a share `w`, a rate of `R` requests a second,
+//! a loop latency `L` and an excess of at most `U`, up to `w R L U` of them. Keeping that within the budget
+//! `B` gives `w = B / (R L U)`. `U` is what the certificate has not excluded yet: 1 at first, and falling
+//! about as `3.5 / n` over `n` canary requests that do not fail, so a healthy canary's share keeps doubling
+//! up to the cap.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Config,
+    share::BasisPoints,
+    state::{Decision, State},
+};
+
+/// What the owner of a release accepts, and what its traffic is like.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Exposure {
+    /// The most additional failures users may see while a decision takes effect.
+    pub budget: f64,
+    /// Requests a second, of both arms.
+    pub rate: f64,
+    /// From a failure until the share that answers it is in force on every proxy.
+    pub loop_latency: Duration,
+    /// The largest first share; 5 to 20 % finds faults with the fewest failures for the time it takes.
+    pub first: BasisPoints,
+    /// The largest share.
+    pub cap: BasisPoints,
+}
+
+/// Shares move on a ladder, so that a release meets few different ones; no rung is more than twice the last.
+const LADDER: [u32; 24] = [
+    1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000,
+    5000, 7000, 10_000,
+];
+
+/// The share to set next: at most twice the current one, at least a basis point, and nothing once the
+/// canary is rolled back. It is lower than the current one where failures have come in.
+pub fn next_share(
+    config: &Config,
+    state: &State,
+    exposure: &Exposure,
+    current: BasisPoints,
+) -> BasisPoints {
+    if state.decision() == Decision::RollBack {
+        return BasisPoints::NONE;
+    }
+    let step = if current == BasisPoints::NONE {
+        exposure.first
+    } else {
+        BasisPoints::new(current.get().saturating_mul(2))
+    };
+    let limit = exposure
+        .cap
+        .min(step)
+        .min(affordable(exposure, state.excess_bound(config)));
+    if limit == exposure.cap {
+        return limit.max(BasisPoints::ONE);
+    }
+    let rung = LADDER.into_iter().take_while(|&rung| rung <= limit.get());
+    rung.last().map_or(BasisPoints::ONE, BasisPoints::new)
+}
+
+/// All traffic where nothing would be lost; none where that cannot be told.
+fn affordable(exposure: &Exposure, excess: f64) -> BasisPoints {
+    let lost_at_full_share = exposure.rate * exposure.loop_latency.as_secs_f64() * excess;
+    let share = exposure.budget / lost_at_full_share;
+    if share >= 1.0 {
+        return BasisPoints::ALL;
+    }
+    BasisPoints::new((share * f64::from(BasisPoints::ALL.get())) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exposure, next_share};
+    use crate::{Arm, BasisPoints, Batch, Config, Level, Share, State, Tally};
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn exposure(rate: f64, loop_latency: u64) -> Exposure {
+        Exposure {
+            budget: 10.0,
+            rate,
+            loop_latency: Duration::from_secs(loop_latency),
+            first: BasisPoints::new(1000),
+            cap: BasisPoints::new(5000),
+        }
+    }
+
+    fn after(successes: u64, failures: u64) -> State {
+        let tally = Tally {
+            canary: Arm {
+                successes,
+                failures,
+            },
+            stable: Arm {
+                successes: 19 * successes,
+                failures: 19 * failures,
+            },
+        };
+        let levels = vec![Level {
+            share: Share::new(1, 20).unwrap(),
+            tally,
+        }];
+        let mut state = State::default();
+        state.absorb(&Config::default(), &Batch { levels });
+        state
+    }
+
+    fn next(state: &State, exposure: &Exposure, current: u32) -> u32 {
+        next_share(
+            &Config::default(),
+            state,
+            exposure,
+            BasisPoints::new(current),
+        )
+        .get()
+    }
+
+    /// B / (R L) with B = 10, rounded down to the ladder, and never above the first step.
+    #[test]
+    fn the_first_share_is_what_the_budget_allows_for_a_dead_canary() {
+        let first = |rate, latency| next(&State::default(), &exposure(rate, latency), 0);
+        assert_eq!(first(100.0, 2), 500);
+        assert_eq!(first(100.0, 30), 30);
+        assert_eq!(first(1000.0, 2), 50);
+        assert_eq!(first(10.0, 2), 1000);
+        assert_eq!(first(1e9, 90), 1);
+        assert_eq!(first(0.0, 2), 1000);
+        assert_eq!(first(f64::NAN, 2), 1);
+    }
+
+    #[test]
+    fn a_healthy_canary_doubles_up_to_the_cap() {
+        let (healthy, exposure) = (after(2000, 0), exposure(100.0, 2));
+        assert_eq!(next(&healthy, &exposure, 500), 1000);
+        assert_eq!(next(&healthy, &exposure, 1500), 3000);
+        assert_eq!(next(&healthy, &exposure, 3000), 5000);
+        assert_eq!(next(&healthy, &exposure, 5000), 5000);
+    }
+
+    #[test]
+    fn doubt_lowers_the_share() {
+        let exposure = exposure(1000.0, 30);
+        let healthy = next(&after(2000, 0), &exposure, 1000);
+        let doubtful = next(&after(2000, 40), &exposure, 1000);
+        assert_eq!(healthy, 1500);
+        assert_eq!(doubtful, 200);
+    }
+
+    #[test]
+    fn a_rolled_back_canary_gets_nothing() {
+        let mut state = State::default();
+        let tally = Tally {
+            canary: Arm {
+                successes: 0,
+                failures: 9,
+            },
+            stable: Arm::default(),
+        };
+        let levels = vec![Level {
+            share: Share::new(1, 20).unwrap(),
+            tally,
+        }];
+        state.absorb(&Config::default(), &Batch { levels });
+        assert_eq!(next(&state, &exposure(1.0, 2), 500), 0);
+    }
+
+    proptest! {
+        /// One failure among the canary's requests is never proof, so some share always remains.
+        #[test]
+        fn a_share_is_within_its_limits(
+            successes in 0_u64..10_000,
+            failures in 0_u64..2,
+            rate in 0.0_f64..1e6,
+            latency in 0_u64..100,
+            current in 0_u32..=10_000,
+        ) {
+            let exposure = exposure(rate, latency);
+            let next = next(&after(successes, failures), &exposure, current);
+            let step = if current == 0 { exposure.first.get() } else { 2 * current };
+            prop_assert!(1 <= next && next <= step.min(exposure.cap.get()));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A verdict in one line of plain words, with the numbers that carry it.
+
+use crate::{
+    config::Config,
+    counts::Arm,
+    interval::Rate,
+    state::{Decision, State},
+    verdict::{Evidence, Hold},
+};
+
+pub(crate) fn of(
+    decision: Decision,
+    hold: Option<Hold>,
+    evidence: &Evidence,
+    state: &State,
+    config: &Config,
+) -> String {
+    match (decision, hold) {
+        (Decision::RollBack, _) => rolled_back(evidence, state),
+        (Decision::Promote, _) => promoted(state, config),
+        (Decision::Continue, Some(Hold::SharedIncident)) => shared_incident(state, config),
+        (Decision::Continue, None) => going_on(evidence, state, config),
+    }
+}
+
+fn rolled_back(evidence: &Evidence, state: &State) -> String {
+    format!(
+        "rolled back: {} of {} failures hit the {} canary, where chance explains {:.1}; evidence {}",
+        grouped(evidence.canary.count),
+        grouped(state.counts().total().failures()),
+        shares(state),
+        evidence.expected_canary_failures,
+        odds(evidence.log_e),
+    )
+}
+
+fn promoted(state: &State, config: &Config) -> String {
+    let proof = state.certified().unwrap_or_default();
+    format!(
+        "promoted: the canary fails less than {} more often, with {} confidence \
+         ({} canary requests failed, {} stable ones)",
+        points(config.allowed_excess),
+        percent(1.0 - config.false_promotion),
+        failed(proof.canary),
+        failed(proof.stable),
+    )
+}
+
+fn shared_incident(state: &State, config: &Config) -> String {
+    let recent = state.recent();
+    let limit = percent(config.failing_share);
+    let stable = recently(recent.stable);
+    let canary = Rate::new(recent.canary.failures, recent.canary.requests());
+    if canary.share > config.failing_share {
+        format!(
+            "on hold: both versions fail (stable {stable}, canary {}, limit {limit}), \
+             not the canary's fault",
+            percent(canary.share)
+        )
+    } else {
+        format!(
+            "on hold: the stable version itself fails ({stable}, limit {limit}), \
+             too few canary requests to say whether the canary does better"
+        )
+    }
+}
+
+fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
+    let total = state.counts().total();
+    if total.requests() == 0 {
+        return "going on: no requests yet".into();
+    }
+    let seen = format!("{} canary requests failed", failed(total.canary));
+    let proof = format!(
+        "prove that it fails less than {} more often",
+        points(config.allowed_excess)
+    );
+    match evidence.missing {
+        _ if state.share().is_none_or(|share| share.as_f64() == 0.0) => {
+            format!("going on: {seen}; the canary gets no traffic now")
+        }
+        _ if evidence.unused > 0 => format!(
+            "going on: {seen}; {} requests give no evidence, too many different shares were set",
+            grouped(evidence.unused)
+        ),
+        Some(0) => format!(
+            "going on: {seen}, few enough to {proof}, but failures lean towards the canary ({})",
+            odds(evidence.log_e)
+        ),
+        Some(missing) => format!(
+            "going on: {seen}; about {} more requests to {proof}",
+            grouped(two_digits(missing))
+        ),
+        None => format!(
+            "going on: {seen} ({}, stable {}): no proof yet that it is worse, too many to {proof}",
+            percent(evidence.canary.share),
+            percent(evidence.stable.share),
+        ),
+    }
+}
+
+/// "5 %", or "1 to 20 %" where failures came at different shares.
+fn shares(state: &State) -> String {
+    let mut with_failures = state
+        .counts()
+        .levels()
+        .filter(|level| level.tally.failures() > 0 && level.share.is_split())
+        .map(|level| level.share.as_f64());
+    let first = with_failures.next();
+    match (first, with_failures.last()) {
+        (Some(first), Some(last)) => {
+            let first = percent(first);
+            format!("{} to {}", first.trim_end_matches(" %"), percent(last))
+        }
+        (Some(only), None) => percent(only),
+        (None, _) => percent(0.0),
+    }
+}
+
+fn failed(arm: Arm) -> String {
+    format!("{} of {}", grouped(arm.failures), grouped(arm.requests()))
+}
+
+fn recently(arm: Arm) -> String {
+    percent(Rate::new(arm.failures, arm.requests()).share)
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", hundredths(share))
+}
+
+fn points(share: f64) -> String {
+    format!("{} points", hundredths(share))
+}
+
+/// A share times a hundred, to about three digits, without trailing zeros.
+fn hundredths(share: f64) -> String {
+    let value = share * 100.0;
+    let decimals = match value {
+        10.0.. => 1,
+        1.0.. => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// How much likelier the failures are if the canary is worse than if it is not: "1:2,300".
+fn odds(log_e: f64) -> String {
+    /// Beyond a billion only the magnitude matters.
+    const MANY: f64 = 1e9;
+    let odds = libm::exp(log_e);
+    if odds < MANY {
+        format!("1:{}", grouped(two_digits(odds as u64)))
+    } else {
+        format!("1:10^{}", libm::floor(log_e / std::f64::consts::LN_10))
+    }
+}
+
+/// Rounded down to two significant digits: an estimate should look like one.
+fn two_digits(value: u64) -> u64 {
+    let mut unit = 1;
+    while value / unit >= 100 {
+        unit *= 10;
+    }
+    value / unit * unit
+}
+
+/// 12345 as "12,345".
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grouped, hundredths, odds, two_digits};
+
+    #[test]
+    fn numbers_read_well() {
+        let thousands = [0, 999, 1000, 123_456, 1_234_567].map(grouped);
+        assert_eq!(thousands, ["0", "999", "1,000", "123,456", "1,234,567"]);
+        let shares = [0.0, 0.0001, 0.005, 0.03126, 0.125, 1.0 / 3.0, 1.0].map(hundredths);
+        assert_eq!(shares, ["0", "0.01", "0.5", "3.13", "12.5", "33.3", "100"]);
+        assert_eq!(
+            [7, 99, 4_187, u64::MAX].map(two_digits)[..3],
+            [7, 99, 4_100]
+        );
+        assert_eq!([0.0, 7.745, 50.0].map(odds), ["1:1", "1:2,300", "1:10^21"]);
+    }
+}

@@ -1,0 +1,183 @@
+use proptest::prelude::*;
+
+use super::{Decision, State};
+use crate::{Arm, Batch, Config, Counts, Level, Share, Tally};
+
+fn level(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Level {
+    let arm = |[successes, failures]: [u64; 2]| Arm {
+        successes,
+        failures,
+    };
+    Level {
+        share: Share::new(weight, total).unwrap(),
+        tally: Tally {
+            canary: arm(canary),
+            stable: arm(stable),
+        },
+    }
+}
+
+fn absorb(state: &mut State, level: Level) -> Decision {
+    state.absorb(
+        &Config::default(),
+        &Batch {
+            levels: vec![level],
+        },
+    )
+}
+
+#[test]
+fn a_rollback_is_final_and_ends_the_record() {
+    let mut state = State::default();
+    assert_eq!(
+        absorb(&mut state, level(1, 20, [10, 1], [200, 0])),
+        Decision::Continue
+    );
+    assert_eq!(
+        absorb(&mut state, level(1, 20, [0, 1], [0, 0])),
+        Decision::RollBack
+    );
+    let then = state.clone();
+    assert_eq!(
+        absorb(&mut state, level(1, 20, [9_000, 0], [9_000, 9_000])),
+        Decision::RollBack
+    );
+    assert_eq!(state, then);
+}
+
+#[test]
+fn a_certificate_stands_until_the_canary_is_proved_worse() {
+    let mut state = State::default();
+    assert_eq!(
+        absorb(&mut state, level(1, 20, [691, 0], [13_000, 0])),
+        Decision::Continue
+    );
+    assert_eq!(
+        absorb(&mut state, level(1, 20, [100, 0], [1_900, 0])),
+        Decision::Promote
+    );
+    let certified = state.certified().unwrap();
+    assert_eq!(
+        absorb(&mut state, level(1, 2, [0, 2], [10, 1])),
+        Decision::Promote
+    );
+    assert_eq!(state.certified(), Some(certified));
+    assert_eq!(
+        absorb(&mut state, level(1, 2, [0, 20], [10, 0])),
+        Decision::RollBack
+    );
+}
+
+#[test]
+fn promotion_waits_while_the_odds_are_against_the_canary() {
+    let mut state = State::default();
+    assert_eq!(
+        absorb(&mut state, level(1, 10, [2_000, 1], [18_000, 0])),
+        Decision::Continue
+    );
+    assert!(state.log_e_for(&Config::default()) > Config::default().promotion_threshold());
+    assert_eq!(
+        absorb(&mut state, level(1, 10, [0, 0], [0, 6])),
+        Decision::Promote
+    );
+}
+
+#[test]
+fn an_incident_of_both_versions_promotes_nothing() {
+    let mut state = State::default();
+    assert_eq!(
+        absorb(&mut state, level(1, 2, [48_000, 2_000], [48_000, 2_000])),
+        Decision::Continue
+    );
+    assert!(state.log_e_for(&Config::default()) > Config::default().promotion_threshold());
+    assert!(state.is_shared_incident(&Config::default()));
+    assert_eq!(
+        absorb(&mut state, level(1, 2, [5_000, 0], [5_000, 0])),
+        Decision::Promote
+    );
+}
+
+#[test]
+fn a_canary_that_mends_a_failing_service_is_not_held() {
+    let mut state = State::default();
+    absorb(&mut state, level(1, 2, [400, 0], [360, 40]));
+    assert!(!state.is_shared_incident(&Config::default()));
+}
+
+#[test]
+fn the_state_stays_small_however_many_shares_were_set() {
+    let mut state = State::default();
+    for weight in 1..=1000 {
+        absorb(&mut state, level(weight, 100_003, [5, 0], [7, 0]));
+    }
+    assert_eq!(state.counts().levels().count(), Counts::MOST_SHARES);
+    assert_eq!(state.counts().beyond().requests(), 12 * (1000 - 64));
+    assert_eq!(state.counts().total().requests(), 12 * 1000);
+    assert!(Counts::MOST_SHARES * size_of::<Level>() + size_of::<State>() < 4096);
+    assert!(serde_json::to_string(&state).unwrap().len() < 16 * 1024);
+}
+
+/// The stored form: a change here breaks journals that exist.
+#[test]
+fn the_stored_form_is_stable() {
+    let stored = include_str!("../../testdata/state-1.json");
+    let state: State = serde_json::from_str(stored).unwrap();
+    let mut expected = State::default();
+    absorb(&mut expected, level(1, 20, [791, 0], [14_900, 1]));
+    absorb(&mut expected, level(1, 2, [100, 1], [100, 0]));
+    assert_eq!(state, expected);
+    assert_eq!(
+        serde_json::to_string_pretty(&expected).unwrap(),
+        stored.trim_end()
+    );
+}
+
+fn any_level() -> impl Strategy<Value = Level> {
+    (1_u32..=20, prop::array::uniform4(0_u64..50))
+        .prop_map(|(weight, [a, b, c, d])| level(weight, 20, [a, b], [c, d]))
+}
+
+proptest! {
+    /// However the same requests are ordered and cut into batches, the evidence has the same bits.
+    #[test]
+    fn batching_does_not_matter(
+        (levels, shuffled) in prop::collection::vec(any_level(), 1..30)
+            .prop_flat_map(|levels| (Just(levels.clone()), Just(levels).prop_shuffle())),
+        size in 1_usize..10,
+    ) {
+        let config = Config::default();
+        let fold = |levels: &[Level], size: usize| {
+            let mut state = State::default();
+            for batch in levels.chunks(size) {
+                batch.iter().for_each(|&level| state.counts.add(level));
+            }
+            state
+        };
+        let (one, other) = (fold(&levels, levels.len()), fold(&shuffled, size));
+        prop_assert_eq!(&one, &other);
+        prop_assert_eq!(one.log_e_against(&config).to_bits(), other.log_e_against(&config).to_bits());
+        prop_assert_eq!(one.log_e_for(&config).to_bits(), other.log_e_for(&config).to_bits());
+        prop_assert_eq!(one.excess_bound(&config).to_bits(), other.excess_bound(&config).to_bits());
+    }
+
+    #[test]
+    fn a_state_read_back_is_the_state_written(levels in prop::collection::vec(any_level(), 0..30)) {
+        let mut state = State::default();
+        state.absorb(&Config::default(), &Batch { levels });
+        let text = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
+    }
+
+    #[test]
+    fn no_counts_are_too_large(
+        levels in prop::collection::vec((0_u32..=3, prop::array::uniform4(any::<u64>())), 0..5)
+    ) {
+        let levels = levels
+            .into_iter()
+            .map(|(weight, [a, b, c, d])| level(weight, 3, [a, b], [c, d]))
+            .collect();
+        let mut state = State::default();
+        let decision = state.absorb(&Config::default(), &Batch { levels });
+        prop_assert_eq!(state.verdict(&Config::default()).decision, decision);
+    }
+}

@@ -1,0 +1,216 @@
+//! A whole state of the world: every resource of every mesh at one revision.
+//!
+//! Immutable and persistent: a change makes a new snapshot that shares all but a few nodes with the
+//! old one, so clones and old versions are cheap. Readers hold one and are never surprised.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync;
+
+use crate::id::{Kind, LocalId, ResourceId};
+use crate::resource::Resource;
+use crate::spec::{
+    GatewayRouteSpec, MeshSpec, RouteSpec, Spec, VirtualGatewaySpec, VirtualNodeSpec,
+    VirtualRouterSpec, VirtualServiceSpec,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    revision: u64,
+    resources: RedBlackTreeMapSync<ResourceId, Arc<Resource>>,
+}
+
+impl Snapshot {
+    /// The empty world, at revision 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The same resources under another revision.
+    #[must_use]
+    pub fn at_revision(&self, revision: u64) -> Self {
+        Self {
+            revision,
+            ..self.clone()
+        }
+    }
+
+    /// With `resource` added or replaced; the revision stays, the store sets it.
+    #[must_use]
+    pub fn insert(&self, resource: impl Into<Arc<Resource>>) -> Self {
+        let resource = resource.into();
+        Self {
+            revision: self.revision,
+            resources: self.resources.insert(resource.id.clone(), resource),
+        }
+    }
+
+    /// Without the resource; the same world if there is none.
+    #[must_use]
+    pub fn remove(&self, id: &ResourceId) -> Self {
+        Self {
+            revision: self.revision,
+            resources: self.resources.remove(id),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.resources.size()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    pub fn contains(&self, id: &ResourceId) -> bool {
+        self.resources.contains_key(id)
+    }
+
+    pub fn get(&self, id: &ResourceId) -> Option<&Arc<Resource>> {
+        self.resources.get(id)
+    }
+
+    /// Every resource, in the order of identifiers.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.resources.values()
+    }
+
+    pub fn meshes(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.iter()
+            .filter(|resource| resource.id.kind() == Kind::Mesh)
+    }
+
+    /// A mesh and everything in it.
+    pub fn of_mesh<'s>(&'s self, mesh: &'s str) -> impl Iterator<Item = &'s Arc<Resource>> {
+        self.starting_at(ResourceId::mesh(mesh))
+            .take_while(move |resource| resource.id.mesh == mesh)
+    }
+
+    /// A mesh's resources of one kind.
+    pub fn of_kind<'s>(
+        &'s self,
+        mesh: &'s str,
+        kind: Kind,
+    ) -> impl Iterator<Item = &'s Arc<Resource>> {
+        self.starting_at(ResourceId::new(mesh, first_of(kind)))
+            .take_while(move |resource| resource.id.mesh == mesh && resource.id.kind() == kind)
+    }
+
+    /// A virtual router's routes.
+    pub fn routes<'s>(
+        &'s self,
+        mesh: &'s str,
+        router: &'s str,
+    ) -> impl Iterator<Item = &'s Arc<Resource>> {
+        self.starting_at(ResourceId::route(mesh, router, ""))
+            .take_while(move |resource| match &resource.id.local {
+                LocalId::Route { router: parent, .. } => {
+                    resource.id.mesh == mesh && parent == router
+                }
+                _ => false,
+            })
+    }
+
+    /// A virtual gateway's routes.
+    pub fn gateway_routes<'s>(
+        &'s self,
+        mesh: &'s str,
+        gateway: &'s str,
+    ) -> impl Iterator<Item = &'s Arc<Resource>> {
+        self.starting_at(ResourceId::gateway_route(mesh, gateway, ""))
+            .take_while(move |resource| match &resource.id.local {
+                LocalId::GatewayRoute {
+                    gateway: parent, ..
+                } => resource.id.mesh == mesh && parent == gateway,
+                _ => false,
+            })
+    }
+
+    pub fn mesh(&self, mesh: &str) -> Option<&MeshSpec> {
+        match &self.get(&ResourceId::mesh(mesh))?.spec {
+            Spec::Mesh(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub fn virtual_node(&self, mesh: &str, name: &str) -> Option<&VirtualNodeSpec> {
+        match &self.get(&ResourceId::virtual_node(mesh, name))?.spec {
+            Spec::VirtualNode(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub fn virtual_router(&self, mesh: &str, name: &str) -> Option<&VirtualRouterSpec> {
+        match &self.get(&ResourceId::virtual_router(mesh, name))?.spec {
+            Spec::VirtualRouter(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub fn virtual_service(&self, mesh: &str, name: &str) -> Option<&VirtualServiceSpec> {
+        match &self.get(&ResourceId::virtual_service(mesh, name))?.spec {
+            Spec::VirtualService(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub fn virtual_gateway(&self, mesh: &str, name: &str) -> Option<&VirtualGatewaySpec> {
+        match &self.get(&ResourceId::virtual_gateway(mesh, name))?.spec {
+            Spec::VirtualGateway(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub fn route(&self, mesh: &str, router: &str, name: &str) -> Option<&RouteSpec> {
+        match &self.get(&ResourceId::route(mesh, router, name))?.spec {
+            Spec::Route(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    pub fn gateway_route(
+        &self,
+        mesh: &str,
+        gateway: &str,
+        name: &str,
+    ) -> Option<&GatewayRouteSpec> {
+        match &self
+            .get(&ResourceId::gateway_route(mesh, gateway, name))?
+            .spec
+        {
+            Spec::GatewayRoute(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    fn starting_at(&self, first: ResourceId) -> impl Iterator<Item = &Arc<Resource>> {
+        self.resources
+            .range((Bound::Included(first), Bound::Unbounded))
+            .map(|(_, resource)| resource)
+    }
+}
+
+/// The least identifier of a kind: names are never empty.
+fn first_of(kind: Kind) -> LocalId {
+    let none = String::new;
+    match kind {
+        Kind::Mesh => LocalId::Mesh,
+        Kind::VirtualNode => LocalId::VirtualNode(none()),
+        Kind::VirtualRouter => LocalId::VirtualRouter(none()),
+        Kind::VirtualService => LocalId::VirtualService(none()),
+        Kind::VirtualGateway => LocalId::VirtualGateway(none()),
+        Kind::Route => LocalId::Route {
+            router: none(),
+            name: none(),
+        },
+        Kind::GatewayRoute => LocalId::GatewayRoute {
+            gateway: none(),
+            name: none(),
+        },
+    }
+}

@@ -1,0 +1,120 @@
+//! A gateway over a weighted split, from the command line: to try the data plane, and to measure it.
+//!
+//! `gateway BIND WORKERS ADDRESS=WEIGHT...`, for example `gateway 127.0.0.1:8088 1 127.0.0.1:9001=95
+//! 127.0.0.1:9002=5`. Ends, and prints what it counted, when its standard input ends.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example talks to a terminal"
+)]
+
+use std::error::Error;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proxy::{DataPlane, Options};
+use view::{
+    Cluster, Discovery, Endpoint, Entry, GatewayRoute, Listener, NodeView, PathMatch, PathRewrite,
+    PoolLimits, Protocol, RequestMatch, Rewrite, Route, Service, Split, Target, Timeouts,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [bind, workers, targets @ ..] = arguments.as_slice() else {
+        eprintln!("usage: gateway BIND WORKERS ADDRESS=WEIGHT...");
+        return Err("not enough arguments".into());
+    };
+    let plane = DataPlane::start(Options {
+        workers: workers.parse()?,
+        ..Options::default()
+    })?;
+    for listener in plane.apply(Arc::new(view(bind, targets)?)).await? {
+        println!("{} listens on {}", listener.name, listener.address);
+    }
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    for observations in plane.shutdown(Duration::from_secs(5)).await {
+        println!("{observations:#?}");
+    }
+    Ok(())
+}
+
+fn view(bind: &str, targets: &[String]) -> Result<NodeView, Box<dyn Error>> {
+    let any = RequestMatch {
+        path: PathMatch::Prefix("/".to_owned()),
+        method: None,
+        scheme: None,
+        headers: vec![],
+        query: vec![],
+    };
+    let timeouts = Timeouts {
+        per_request: Some(Duration::from_secs(15)),
+        idle: Some(Duration::from_secs(300)),
+    };
+    let mut clusters = Vec::new();
+    let mut split = Split {
+        id: "all".to_owned(),
+        targets: Vec::new(),
+    };
+    for (cluster, target) in targets.iter().enumerate() {
+        let (address, weight) = target.split_once('=').ok_or("a target is ADDRESS=WEIGHT")?;
+        let endpoint = Endpoint {
+            id: address.to_owned(),
+            address: address.parse()?,
+        };
+        split.targets.push(Target {
+            arm: address.to_owned(),
+            cluster,
+            weight: weight.parse()?,
+        });
+        clusters.push(Cluster {
+            name: address.to_owned(),
+            virtual_node: address.to_owned(),
+            protocol: Protocol::Http,
+            discovery: Discovery::Static {
+                endpoints: vec![endpoint],
+            },
+            connect_timeout: Duration::from_secs(1),
+            health_check: None,
+            outlier_detection: None,
+            tls: None,
+        });
+    }
+    Ok(NodeView {
+        node: "mesh/example/virtualGateway/gateway".to_owned(),
+        revision: 1,
+        listeners: vec![Listener {
+            name: "ingress".to_owned(),
+            bind: bind.parse()?,
+            protocol: Protocol::Http,
+            entry: Entry::Gateway {
+                routes: vec![GatewayRoute {
+                    name: "all".to_owned(),
+                    hostname: None,
+                    matches: any.clone(),
+                    rewrite: Rewrite {
+                        host: None,
+                        path: PathRewrite::Keep,
+                    },
+                    service: 0,
+                }],
+            },
+            timeouts: Timeouts::default(),
+            limits: PoolLimits::default(),
+            tls: None,
+            access_log: None,
+        }],
+        services: vec![Service {
+            name: "service".to_owned(),
+            routes: vec![Route {
+                name: "all".to_owned(),
+                matches: any,
+                split,
+                retry: None,
+                timeouts,
+            }],
+        }],
+        clusters,
+    })
+}

@@ -1,0 +1,230 @@
+//! From bytes to an exchange: a request's head is read, routed, its arm drawn, and rewritten.
+//!
+//! All of it happens in one go, while the head lies in the scratch buffer; what outlives that is owned
+//! by the exchange. Nothing is added to a request: neither `via`, which Envoy does not add either, nor
+//! Envoy's `x-request-id`, `x-forwarded-*` and `x-envoy-*`, which nothing in a mesh needs to work.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use view::RetryPolicy;
+
+use crate::clock::{self, Instant};
+use crate::counters::Tally;
+use crate::http1::request::{self, RequestHead};
+use crate::http1::{Body, Malformed, fields};
+use crate::listener::Listener;
+use crate::node::LocalNode;
+use crate::reply::Reply;
+use crate::route::{Asked, Destination, path};
+use crate::worker::Worker;
+
+/// A request that has been admitted, until its response has ended.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// The view it began with, and ends with.
+    pub(crate) node: Rc<LocalNode>,
+    pub(crate) to: To,
+    /// The service and route that sent it there.
+    route: Option<(usize, usize)>,
+    pub(crate) tally: Option<Tally>,
+    pub(crate) client: Client,
+    /// What is sent first: the rewritten head, and what has come of the body.
+    pub(crate) request: Vec<u8>,
+    /// What of the body is still to come.
+    pub(crate) body: Body,
+    /// `request` is all there is, so it can be sent again.
+    pub(crate) is_replayable: bool,
+    pub(crate) is_idempotent: bool,
+    pub(crate) started: Instant,
+    pub(crate) per_request: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) enum To {
+    /// An index into the node's clusters.
+    Cluster(usize),
+    Outside {
+        host: String,
+        port: u16,
+    },
+}
+
+/// What a response must know of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) is_11: bool,
+    pub(crate) to_head: bool,
+    pub(crate) keeps_alive: bool,
+    pub(crate) wants_websocket: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// To be carried; the exchange took `length` bytes.
+    Carry {
+        exchange: Box<Exchange>,
+        length: usize,
+    },
+    /// To be answered at once. `length`: where the next request starts, `None` if nobody can tell.
+    Answer {
+        reply: Reply,
+        client: Client,
+        length: Option<usize>,
+    },
+}
+
+impl Client {
+    /// What is assumed of one whose request could not be read.
+    pub(crate) const UNKNOWN: Self = Self {
+        is_11: true,
+        to_head: false,
+        keeps_alive: false,
+        wants_websocket: false,
+    };
+
+    fn of(head: &RequestHead<'_, '_>) -> Self {
+        Self {
+            is_11: head.is_11,
+            to_head: head.method == "HEAD",
+            keeps_alive: head.keeps_alive(),
+            wants_websocket: head.fields.websocket,
+        }
+    }
+}
+
+impl Exchange {
+    pub(crate) fn retry(&self) -> Option<&RetryPolicy> {
+        let (service, route) = self.route?;
+        self.node.program.services[service].routes[route]
+            .retry
+            .as_ref()
+    }
+}
+
+/// `None` until the whole head is there.
+pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Option<Admission> {
+    let mut lines = fields::no_lines();
+    let head = match request::parse(input, &mut lines) {
+        Ok(None) => return None,
+        Ok(Some(head)) => head,
+        Err(malformed) => return Some(refused(malformed)),
+    };
+    let mut body = head.body();
+    let rest = &input[head.length..];
+    let body_here = match body.advance(rest) {
+        Ok(length) => &rest[..length],
+        Err(malformed) => return Some(refused(malformed)),
+    };
+    let length = head.length + body_here.len();
+    let answer = |reply| {
+        let length = body.is_done().then_some(length);
+        Some(Admission::Answer {
+            reply,
+            client: Client::of(&head),
+            length,
+        })
+    };
+
+    let started = clock::now();
+    let (node, index) = listener.routing();
+    let path_and_query = path::normalize(&head.target.path_and_query);
+    let asked_path = path::without_query(&path_and_query);
+    let asked = Asked {
+        method: head.method,
+        authority: head.target.authority.text,
+        path: asked_path,
+        query: path_and_query.get(asked_path.len() + 1..),
+        lines: head.lines,
+    };
+    let destination = match node
+        .program
+        .route(index, head.target.authority, &path_and_query, asked)
+    {
+        Ok(destination) => destination,
+        Err(reason) => return answer(Reply::new(404, reason)),
+    };
+
+    let own = &node.program.listeners[index].timeouts;
+    let mut request = worker.buffer();
+    let (to, route, tally, timeouts) = match destination {
+        Destination::Local { cluster } => {
+            head.rewrite(&path_and_query, None, &mut request);
+            (To::Cluster(cluster), None, None, None)
+        }
+        Destination::Outside => {
+            head.rewrite(&path_and_query, None, &mut request);
+            let authority = head.target.authority;
+            let port = authority.port.unwrap_or(80);
+            (
+                To::Outside {
+                    host: authority.host.to_owned(),
+                    port,
+                },
+                None,
+                None,
+                None,
+            )
+        }
+        Destination::Route {
+            service,
+            route,
+            host,
+            path_and_query,
+        } => {
+            let name = &node.program.services[service].name;
+            let routed = &node.program.services[service].routes[route];
+            let Some(arm) = routed.split.draw(&mut worker.rng.borrow_mut()) else {
+                let reason = format!("all weights of a route of virtual service {name:?} are 0");
+                return answer(Reply::new(503, reason));
+            };
+            head.rewrite(&path_and_query, host, &mut request);
+            let tally = node.cell(service, route).count(arm, started);
+            let cluster = routed.split.target(arm).cluster;
+            (
+                To::Cluster(cluster),
+                Some((service, route)),
+                Some(tally),
+                Some(&routed.timeouts),
+            )
+        }
+    };
+    request.extend_from_slice(body_here);
+    let per_request = shorter(own.per_request, timeouts.and_then(|t| t.per_request));
+    let idle = shorter(own.idle, timeouts.and_then(|t| t.idle));
+    let exchange = Box::new(Exchange {
+        to,
+        route,
+        tally,
+        client: Client::of(&head),
+        request,
+        body,
+        is_replayable: body.is_done(),
+        is_idempotent: matches!(
+            head.method,
+            "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
+        ),
+        started,
+        per_request,
+        idle,
+        node,
+    });
+    Some(Admission::Carry { exchange, length })
+}
+
+fn refused(malformed: Malformed) -> Admission {
+    let reply = Reply::new(malformed.status(), malformed);
+    Admission::Answer {
+        reply,
+        client: Client::UNKNOWN,
+        length: None,
+    }
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,85 @@
+//! Listening sockets, one for each worker on one address.
+//!
+//! `SO_REUSEPORT` lets any process of the same user join a port and take a share of its connections
+//! without a word. So the address is first bound without it: that fails if anybody listens there.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+const BACKLOG: i32 = 4096;
+
+/// `count` listeners on `address`; a port of 0 becomes one that is free.
+pub(crate) fn listen(
+    address: SocketAddr,
+    count: usize,
+) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    let probe = socket(address)?;
+    probe.bind(&address.into())?;
+    let address = probe
+        .local_addr()?
+        .as_socket()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
+    drop(probe);
+    let listeners = (0..count).map(|_| {
+        let socket = socket(address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    });
+    Ok((address, listeners.collect::<io::Result<_>>()?))
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    // Connections that are only waiting out their time do not hold the port.
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    #[test]
+    fn all_listeners_share_the_port() {
+        let (address, listeners) = listen(ANY, 3).unwrap();
+        assert_ne!(address.port(), 0);
+        assert!(
+            listeners
+                .iter()
+                .all(|listener| listener.local_addr().unwrap() == address)
+        );
+    }
+
+    #[test]
+    fn a_taken_port_is_not_shared_whoever_took_it() {
+        let (ours, _kept) = listen(ANY, 1).unwrap();
+        let plain = TcpListener::bind(ANY).unwrap();
+        for taken in [ours, plain.local_addr().unwrap()] {
+            assert_eq!(
+                listen(taken, 1).unwrap_err().kind(),
+                io::ErrorKind::AddrInUse
+            );
+        }
+    }
+
+    #[test]
+    fn a_port_can_be_taken_again_once_its_connections_ended() {
+        let (address, listeners) = listen(ANY, 1).unwrap();
+        listeners[0].set_nonblocking(false).unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        let (server, _) = listeners[0].accept().unwrap();
+        drop((server, client, listeners));
+        listen(address, 1).unwrap();
+    }
+}

@@ -1,0 +1,221 @@
+//! One client connection's life: request after request, in order, both sides driven by one task.
+//!
+//! A pipelined request waits in the socket, or in what was read too early, until the response before it
+//! has been sent whole. A connection without a request owns no buffer.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use crate::admission::{Admission, Client, Exchange, admit};
+use crate::clock;
+use crate::exchange;
+use crate::http1::MAX_HEAD;
+use crate::listener::Listener;
+use crate::reply::Reply;
+use crate::socket::Socket;
+use crate::timers::Timer;
+use crate::worker::Worker;
+
+/// How long and how much a client may go on sending after its last response. Closing while it sends
+/// would reset the connection, and with it a response it has not read yet.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) listener: Rc<Listener>,
+    pub(crate) client: Socket,
+    pub(crate) timer: Rc<Timer>,
+    head_is_partial: bool,
+    leaves_when_idle: bool,
+}
+
+/// What comes after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    NextRequest,
+    Close,
+    /// Close, but the client may still be sending.
+    Linger,
+}
+
+enum Next {
+    Carry(Box<Exchange>),
+    Answer {
+        reply: Reply,
+        client: Client,
+        then: Then,
+    },
+    Close,
+}
+
+pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, stream: TcpStream) {
+    let timer = worker.timers.timer();
+    poll_fn(|cx| {
+        timer.wakes(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
+    timer.set(clock::now().checked_add(worker.limits.keep_alive));
+    let _entered = listener.enter(&timer);
+    let mut connection = Connection {
+        worker,
+        listener,
+        client: Socket::new(stream),
+        timer,
+        head_is_partial: false,
+        leaves_when_idle: false,
+    };
+    let mut then = Then::NextRequest;
+    while then == Then::NextRequest {
+        then = match poll_fn(|cx| connection.poll_next(cx)).await {
+            Next::Carry(exchange) => exchange::carry(&mut connection, exchange).await,
+            Next::Answer {
+                reply,
+                client,
+                then,
+            } => connection.answer(&reply, client, then).await,
+            Next::Close => Then::Close,
+        };
+    }
+    if then == Then::Linger {
+        connection.linger().await;
+    }
+}
+
+impl Connection {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let worker = Rc::clone(&self.worker);
+        loop {
+            if self.listener.is_cut() {
+                return Poll::Ready(Next::Close);
+            }
+            let mut scratch = worker.scratch.borrow_mut();
+            let kept = self.client.take_unread(&mut scratch);
+            let mut filled = kept;
+            if kept == 0 || self.head_is_partial {
+                match self.client.poll_read(cx, &mut scratch[filled..]) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Close),
+                    Poll::Ready(Ok(read)) => filled += read,
+                    Poll::Pending => {
+                        self.client.unread(&scratch[..filled]);
+                        return self.wait();
+                    }
+                }
+            }
+            let input = &scratch[..filled];
+            // A head that trickles in is looked at line by line, not byte by byte.
+            if self.head_is_partial && filled <= MAX_HEAD && !input[kept..].contains(&b'\n') {
+                self.client.unread(input);
+                continue;
+            }
+            let (next, length) = match admit(&worker, &self.listener, input) {
+                None => {
+                    self.client.unread(input);
+                    if !std::mem::replace(&mut self.head_is_partial, true) {
+                        self.timer
+                            .set(clock::now().checked_add(worker.limits.head_timeout));
+                    }
+                    continue;
+                }
+                Some(Admission::Carry { exchange, length }) => (Next::Carry(exchange), length),
+                Some(Admission::Answer {
+                    reply,
+                    client,
+                    length,
+                }) => {
+                    let keeps = client.keeps_alive && !self.listener.is_draining();
+                    let (then, length) = match length {
+                        Some(length) if keeps => (Then::NextRequest, length),
+                        Some(length) if !client.keeps_alive => (Then::Close, length),
+                        Some(length) => (Then::Linger, length),
+                        None => (Then::Linger, filled),
+                    };
+                    (
+                        Next::Answer {
+                            reply,
+                            client,
+                            then,
+                        },
+                        length,
+                    )
+                }
+            };
+            self.head_is_partial = false;
+            self.client.unread(&input[length..]);
+            return Poll::Ready(next);
+        }
+    }
+
+    /// Nothing to read: time may be up, or this listener may be closing.
+    fn wait(&mut self) -> Poll<Next> {
+        if self.timer.is_expired() {
+            return Poll::Ready(if self.head_is_partial {
+                let reply = Reply::new(408, "the request's head did not come in time");
+                Next::Answer {
+                    reply,
+                    client: Client::UNKNOWN,
+                    then: Then::Linger,
+                }
+            } else {
+                Next::Close
+            });
+        }
+        if self.listener.is_draining() && !self.head_is_partial && !self.leaves_when_idle {
+            self.leaves_when_idle = true;
+            self.timer
+                .set(clock::now().checked_add(self.listener.idle_grace()));
+        }
+        Poll::Pending
+    }
+
+    /// Sends a response of the proxy's own.
+    pub(crate) async fn answer(&mut self, reply: &Reply, client: Client, then: Then) -> Then {
+        let bytes = reply.to_bytes(client.to_head, then != Then::NextRequest, !client.is_11);
+        let now = clock::now();
+        let patience = if then == Then::NextRequest {
+            self.worker.limits.keep_alive
+        } else {
+            LINGER
+        };
+        self.timer.set(now.checked_add(patience));
+        let mut unsent = Some(bytes);
+        let sent = poll_fn(|cx| {
+            if let Some(bytes) = unsent.take() {
+                self.client.send(cx, &bytes)?;
+            }
+            if self.timer.is_expired() || self.listener.is_cut() {
+                return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+            }
+            self.client.poll_flush(cx)
+        })
+        .await;
+        if sent.is_ok() { then } else { Then::Close }
+    }
+
+    /// Says that nothing more will come, and waits for the client to see it.
+    async fn linger(&mut self) {
+        self.timer.set(clock::now().checked_add(LINGER));
+        let mut left = LINGER_BYTES;
+        let worker = Rc::clone(&self.worker);
+        poll_fn(|cx| {
+            if self.client.poll_shutdown(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let mut scratch = worker.scratch.borrow_mut();
+            while left > 0 && !self.timer.is_expired() && !self.listener.is_cut() {
+                match ready!(self.client.poll_read(cx, &mut scratch)) {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => left = left.saturating_sub(read),
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}

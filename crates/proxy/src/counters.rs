@@ -1,0 +1,323 @@
+//! What became of a split's requests: plain integers of one worker, read out as increments.
+//!
+//! A cell belongs to one split under one set of weights. A request holds the cell its arm was drawn
+//! from until it ends, so the cell of past weights lives exactly as long as requests drawn under them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use view::observe::{self, Latency, Observations, Outcome};
+
+use crate::clock::{self, Instant};
+use crate::split::Split;
+
+const OUTCOMES: [Outcome; 8] = [
+    Outcome::Success,
+    Outcome::Redirect,
+    Outcome::ClientError,
+    Outcome::ServerError,
+    Outcome::Unavailable,
+    Outcome::Reset,
+    Outcome::Timeout,
+    Outcome::Cancelled,
+];
+
+/// Every cell of a worker that is in use or has something left to report.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    cells: RefCell<Vec<Rc<SplitCell>>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SplitCell {
+    node: String,
+    split: String,
+    arms: Vec<ArmCell>,
+}
+
+#[derive(Debug)]
+struct ArmCell {
+    name: String,
+    weight: u32,
+    routed: Cell<u64>,
+    outcomes: [Cell<u64>; OUTCOMES.len()],
+    latency: Box<[Cell<u64>]>,
+}
+
+/// One request's entry in its cell; ends once, as cancelled if nothing else is said.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    cell: Rc<SplitCell>,
+    arm: usize,
+    started: Instant,
+    ended: bool,
+}
+
+impl Counters {
+    /// The cell of this split under its present weights.
+    pub(crate) fn cell(&self, node: &str, split: &Split) -> Rc<SplitCell> {
+        let mut cells = self.cells.borrow_mut();
+        if let Some(cell) = cells.iter().find(|cell| cell.is_of(node, split)) {
+            return Rc::clone(cell);
+        }
+        let cell = Rc::new(SplitCell::new(node, split));
+        cells.push(Rc::clone(&cell));
+        cell
+    }
+
+    /// Increments since the last call. A cell that nobody holds any more is dropped with it.
+    pub(crate) fn report(&self) -> Vec<Observations> {
+        let mut reports: BTreeMap<String, Vec<observe::Cell>> = BTreeMap::new();
+        self.cells.borrow_mut().retain(|cell| {
+            if let Some(increments) = cell.take() {
+                reports
+                    .entry(cell.node.clone())
+                    .or_default()
+                    .push(increments);
+            }
+            Rc::strong_count(cell) > 1
+        });
+        reports
+            .into_iter()
+            .map(|(node, cells)| Observations { node, cells })
+            .collect()
+    }
+}
+
+impl SplitCell {
+    fn new(node: &str, split: &Split) -> Self {
+        let arms = split.targets().map(|target| ArmCell {
+            name: target.arm.clone(),
+            weight: target.weight,
+            routed: Cell::new(0),
+            outcomes: Default::default(),
+            latency: vec![Cell::new(0); Latency::BUCKETS].into_boxed_slice(),
+        });
+        Self {
+            node: node.to_owned(),
+            split: split.id.clone(),
+            arms: arms.collect(),
+        }
+    }
+
+    fn is_of(&self, node: &str, split: &Split) -> bool {
+        self.split == split.id
+            && self.node == node
+            && self
+                .arms
+                .iter()
+                .map(|arm| (&arm.name, arm.weight))
+                .eq(split.targets().map(|target| (&target.arm, target.weight)))
+    }
+
+    pub(crate) fn count(self: &Rc<Self>, arm: usize, started: Instant) -> Tally {
+        increment(&self.arms[arm].routed);
+        Tally {
+            cell: Rc::clone(self),
+            arm,
+            started,
+            ended: false,
+        }
+    }
+
+    fn take(&self) -> Option<observe::Cell> {
+        let arms: Vec<observe::Arm> = self.arms.iter().map(ArmCell::take).collect();
+        let anything = arms
+            .iter()
+            .any(|arm| arm.routed > 0 || !arm.outcomes.is_empty());
+        anything.then(|| observe::Cell {
+            split: self.split.clone(),
+            arms,
+        })
+    }
+}
+
+impl ArmCell {
+    fn take(&self) -> observe::Arm {
+        let mut latency = Latency::default();
+        for (bucket, count) in self.latency.iter().enumerate() {
+            latency.add(bucket as u32, count.take());
+        }
+        observe::Arm {
+            name: self.name.clone(),
+            weight: self.weight,
+            routed: self.routed.take(),
+            outcomes: OUTCOMES
+                .into_iter()
+                .zip(&self.outcomes)
+                .map(|(outcome, count)| (outcome, count.take()))
+                .filter(|&(_, count)| count > 0)
+                .collect(),
+            latency,
+        }
+    }
+}
+
+impl Tally {
+    /// The latency of a request whose caller left says nothing about the service and is left out.
+    pub(crate) fn end(&mut self, outcome: Outcome, now: Instant) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let arm = &self.cell.arms[self.arm];
+        increment(&arm.outcomes[outcome as usize]);
+        if outcome != Outcome::Cancelled {
+            let micros = now.duration_since(self.started).as_micros();
+            let bucket = Latency::bucket_of(u64::try_from(micros).unwrap_or(u64::MAX));
+            increment(&arm.latency[bucket as usize]);
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Outcome::Cancelled, clock::now());
+        }
+    }
+}
+
+fn increment(count: &Cell<u64>) {
+    count.set(count.get() + 1);
+}
+
+/// One report out of those of all workers.
+pub(crate) fn merge(reports: impl IntoIterator<Item = Observations>) -> Vec<Observations> {
+    type Key = (String, Vec<(String, u32)>);
+    let mut nodes: BTreeMap<String, BTreeMap<Key, observe::Cell>> = BTreeMap::new();
+    for Observations { node, cells } in reports {
+        let merged = nodes.entry(node).or_default();
+        for cell in cells {
+            let arms = cell
+                .arms
+                .iter()
+                .map(|arm| (arm.name.clone(), arm.weight))
+                .collect();
+            match merged.entry((cell.split.clone(), arms)) {
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(cell);
+                }
+                std::collections::btree_map::Entry::Occupied(mut entry) => {
+                    for (sum, arm) in entry.get_mut().arms.iter_mut().zip(&cell.arms) {
+                        add(sum, arm);
+                    }
+                }
+            }
+        }
+    }
+    nodes
+        .into_iter()
+        .map(|(node, cells)| Observations {
+            node,
+            cells: cells.into_values().collect(),
+        })
+        .collect()
+}
+
+fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
+    sum.routed += arm.routed;
+    sum.latency.merge(&arm.latency);
+    for (&outcome, &count) in &arm.outcomes {
+        *sum.outcomes.entry(outcome).or_default() += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn split(canary: u32) -> Split {
+        let target = |arm: &str, weight| view::Target {
+            arm: arm.into(),
+            cluster: 0,
+            weight,
+        };
+        Split::new(&view::Split {
+            id: "s".into(),
+            targets: vec![target("stable", 100 - canary), target("canary", canary)],
+        })
+    }
+
+    #[test]
+    fn outcomes_have_their_own_place() {
+        assert!(
+            OUTCOMES
+                .iter()
+                .enumerate()
+                .all(|(index, &outcome)| outcome as usize == index)
+        );
+    }
+
+    #[test]
+    fn a_request_counts_under_the_weights_it_was_drawn_from_however_late_it_ends() {
+        let counters = Counters::default();
+        let start = clock::now();
+        let mut request = counters.cell("n", &split(5)).count(1, start);
+        let _in_force = counters.cell("n", &split(50));
+
+        let first = counters.report();
+        assert_eq!(first[0].cells.len(), 1, "an empty cell is not reported");
+        assert_eq!(
+            (
+                first[0].cells[0].arms[1].weight,
+                first[0].cells[0].arms[1].routed
+            ),
+            (5, 1)
+        );
+        assert_eq!(first[0].cells[0].arms[1].outcomes, BTreeMap::new());
+
+        request.end(Outcome::Success, start + Duration::from_millis(2));
+        drop(request);
+        let second = counters.report();
+        let arm = &second[0].cells[0].arms[1];
+        assert_eq!(
+            (arm.weight, arm.routed, arm.outcomes[&Outcome::Success]),
+            (5, 0, 1)
+        );
+        assert_eq!(arm.latency.count(), 1);
+
+        assert_eq!(counters.report(), vec![]);
+        assert_eq!(
+            counters.cells.borrow().len(),
+            1,
+            "the past cell is gone, the present one stays"
+        );
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_was_cancelled() {
+        let counters = Counters::default();
+        drop(counters.cell("n", &split(5)).count(0, clock::now()));
+        let arm = &counters.report()[0].cells[0].arms[0];
+        assert_eq!(
+            (arm.outcomes[&Outcome::Cancelled], arm.latency.count()),
+            (1, 0)
+        );
+    }
+
+    #[test]
+    fn workers_add_up_by_node_split_and_weights() {
+        let report = |canary| {
+            let counters = Counters::default();
+            let cell = counters.cell("n", &split(canary));
+            cell.count(0, clock::now())
+                .end(Outcome::ServerError, clock::now());
+            counters.report()
+        };
+        let merged = merge([report(5), report(5), report(50)].concat());
+        assert_eq!(merged.len(), 1);
+        let routed: Vec<_> = merged[0]
+            .cells
+            .iter()
+            .map(|cell| (cell.arms[1].weight, cell.arms[0].routed))
+            .collect();
+        assert_eq!(routed, [(50, 1), (5, 2)]);
+        assert_eq!(
+            merged[0].cells[1].arms[0].outcomes[&Outcome::ServerError],
+            2
+        );
+        assert_eq!(merged[0].cells[1].arms[0].latency.count(), 2);
+    }
+}

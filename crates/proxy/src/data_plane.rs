@@ -1,0 +1,168 @@
+//! The handle: one data plane in a process, hosting any number of nodes.
+//!
+//! A change runs to its end in the background even if its caller stops waiting, so that what is applied
+//! and what is known to be applied never differ.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use view::NodeView;
+use view::observe::Observations;
+
+use crate::error::{ApplyError, StartError};
+use crate::health::{Generation, HealthStatus};
+use crate::registry::Registry;
+use crate::route::Program;
+use crate::worker::{self, Limits};
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads that carry traffic.
+    pub workers: NonZeroUsize,
+    /// How long a client connection may stay without a request.
+    pub keep_alive: Duration,
+    /// How long a request's head may take to arrive, once it has begun to.
+    pub head_timeout: Duration,
+}
+
+impl Default for Options {
+    /// A worker for each core, Envoy's hour for idle connections, half a minute for a head.
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            keep_alive: Duration::from_secs(3600),
+            head_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Where a listener of a view really listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundListener {
+    pub name: String,
+    pub address: SocketAddr,
+}
+
+/// What is known of one endpoint of one node's cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointHealth {
+    pub node: String,
+    pub cluster: String,
+    pub virtual_node: String,
+    pub id: String,
+    pub address: SocketAddr,
+    pub status: HealthStatus,
+    /// Why the last check failed, if it did.
+    pub reason: Option<String>,
+}
+
+/// Runs views. Dropping it stops it at once; `shutdown` lets requests finish first.
+#[derive(Debug)]
+pub struct DataPlane {
+    registry: Arc<Mutex<Registry>>,
+    background: Background,
+}
+
+/// Changes, health checks and name resolution, on a thread of their own: they cost requests nothing.
+#[derive(Debug)]
+struct Background {
+    runtime: Handle,
+    /// Ends the thread when dropped.
+    _running: oneshot::Sender<()>,
+}
+
+impl DataPlane {
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let generation = Generation::default();
+        let background = Background::start().map_err(|source| StartError::Background { source })?;
+        let limits = Limits {
+            keep_alive: options.keep_alive,
+            head_timeout: options.head_timeout,
+        };
+        let mut workers = Vec::with_capacity(options.workers.get());
+        for number in 0..options.workers.get() {
+            let (commands, receiver) = mpsc::unbounded_channel();
+            worker::start(number, limits, Arc::clone(&generation), receiver).map_err(|source| {
+                StartError::Worker {
+                    worker: number,
+                    source,
+                }
+            })?;
+            workers.push(commands);
+        }
+        let registry = Registry::new(workers, generation, background.runtime.clone());
+        Ok(Self {
+            registry: Arc::new(Mutex::new(registry)),
+            background,
+        })
+    }
+
+    /// Adds a node or replaces its view; returns when every worker uses it. Listeners that stay keep
+    /// their sockets and connections, and requests under way end on the view they began with.
+    pub async fn apply(&self, view: Arc<NodeView>) -> Result<Vec<BoundListener>, ApplyError> {
+        let program = Arc::new(Program::compile(&view)?);
+        let registry = Arc::clone(&self.registry);
+        let applying = async move { registry.lock().await.apply(program).await };
+        let applied = self.background.runtime.spawn(applying).await;
+        applied.unwrap_or_else(|_| {
+            Err(ApplyError::Stopped {
+                node: view.node.clone(),
+            })
+        })
+    }
+
+    /// Takes a node away: lets nobody in, answers with `Connection: close`, cuts what is left after
+    /// `drain`. Returns when nothing is left.
+    pub async fn remove(&self, node: &str, drain: Duration) {
+        let removal = self.registry.lock().await.remove(node, drain);
+        // Where the background has ended, so has everything that could be removed.
+        drop(self.background.runtime.spawn(removal).await);
+    }
+
+    /// What happened since the last call, on every node. Splits without requests are left out.
+    pub async fn observe(&self) -> Vec<Observations> {
+        let observation = self.registry.lock().await.observe();
+        observation.await
+    }
+
+    pub async fn endpoint_health(&self) -> Vec<EndpointHealth> {
+        self.registry.lock().await.endpoint_health()
+    }
+
+    /// Removes every node, then ends the workers and returns what was not observed yet. Nothing can be
+    /// applied afterwards.
+    pub async fn shutdown(&self, drain: Duration) -> Vec<Observations> {
+        let removals = self.registry.lock().await.remove_all(drain);
+        for removal in removals {
+            removal.await;
+        }
+        let last = self.observe().await;
+        self.registry.lock().await.stop();
+        last
+    }
+}
+
+impl Background {
+    fn start() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let handle = runtime.handle().clone();
+        let (running, ended) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("proxy-background".to_owned())
+            .spawn(move || {
+                // Ends either way: by a message that nobody sends, or by the handle's end.
+                drop(runtime.block_on(ended));
+            })?;
+        Ok(Self {
+            runtime: handle,
+            _running: running,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Active health checks: one task for each endpoint of the data plane, whatever the number of workers.
+//!
+//! As with Envoy, an endpoint is not used before its first check has passed, that check comes at once
+//! and decides alone; afterwards it takes the thresholds to change the verdict.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use view::{HealthCheck, Protocol};
+
+use crate::endpoint::Shared;
+use crate::http1::{MAX_HEAD, fields, response};
+
+/// Increases whenever an endpoint comes, goes or changes its health; workers look again when it does.
+pub(crate) type Generation = Arc<AtomicU64>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// The cluster has no health check: every endpoint is used.
+    Unchecked,
+    /// No check has finished yet.
+    Unknown,
+    Healthy,
+    Unhealthy,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Health {
+    pub(crate) status: HealthStatus,
+    /// Why the last check failed.
+    pub(crate) reason: Option<String>,
+    /// Checks in a row that spoke against the status.
+    against: u32,
+}
+
+impl Health {
+    pub(crate) fn new(status: HealthStatus) -> Self {
+        Self {
+            status,
+            reason: None,
+            against: 0,
+        }
+    }
+
+    pub(crate) fn is_usable(&self) -> bool {
+        matches!(self.status, HealthStatus::Unchecked | HealthStatus::Healthy)
+    }
+
+    fn after(self, result: Result<(), String>, check: &HealthCheck) -> Self {
+        let reason = result.err();
+        let (verdict, threshold) = match &reason {
+            None => (HealthStatus::Healthy, check.healthy_threshold),
+            Some(_) => (HealthStatus::Unhealthy, check.unhealthy_threshold),
+        };
+        let against = if verdict == self.status {
+            0
+        } else {
+            self.against + 1
+        };
+        let is_first = self.status == HealthStatus::Unknown;
+        if is_first || against >= threshold {
+            Self {
+                status: verdict,
+                reason,
+                against: 0,
+            }
+        } else {
+            Self {
+                status: self.status,
+                reason,
+                against,
+            }
+        }
+    }
+}
+
+/// Checks an endpoint for ever.
+pub(crate) async fn watch(endpoint: Arc<Shared>, check: HealthCheck, generation: Generation) {
+    let mut address = endpoint.address;
+    if let Some(port) = check.port {
+        address.set_port(port);
+    }
+    let mut rng = fastrand::Rng::new();
+    loop {
+        let result = match tokio::time::timeout(check.timeout, probe(address, &check)).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no answer within {:?}", check.timeout)),
+        };
+        let before = endpoint.health();
+        let health = before.clone().after(result, &check);
+        if health.status != before.status {
+            tracing::info!(
+                endpoint = %endpoint.address, from = ?before.status, to = ?health.status,
+                reason = health.reason, "health changed"
+            );
+        }
+        if endpoint.set_health(health) {
+            generation.fetch_add(1, Ordering::Release);
+        }
+        tokio::time::sleep(jittered(check.interval, &mut rng)).await;
+    }
+}
+
+/// Up to a tenth more or less, so that checks of many endpoints spread.
+fn jittered(interval: Duration, rng: &mut fastrand::Rng) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * rng.f64())
+}
+
+async fn probe(address: SocketAddr, check: &HealthCheck) -> Result<(), String> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| error.to_string())?;
+    match check.protocol {
+        Protocol::Tcp => Ok(()),
+        _ => probe_http(stream, address, &check.path).await,
+    }
+}
+
+async fn probe_http(mut stream: TcpStream, host: SocketAddr, path: &str) -> Result<(), String> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: serin health check\r\nconnection: close\r\n\r\n"
+    );
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut answer = Vec::new();
+    loop {
+        let read = stream
+            .read_buf(&mut answer)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut lines = fields::no_lines();
+        match response::parse(&answer, false, &mut lines) {
+            Ok(Some(head)) if head.status == 200 => return Ok(()),
+            Ok(Some(head)) => return Err(format!("answered {}", head.status)),
+            Ok(None) if read > 0 && answer.len() <= MAX_HEAD => {}
+            Ok(None) => return Err("the connection closed before the answer".to_owned()),
+            Err(malformed) => return Err(malformed.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use HealthStatus::*;
+
+    fn check() -> HealthCheck {
+        HealthCheck {
+            protocol: Protocol::Http,
+            path: "/health".into(),
+            port: None,
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            healthy_threshold: 2,
+            unhealthy_threshold: 3,
+        }
+    }
+
+    fn after(start: HealthStatus, checks: &str) -> HealthStatus {
+        checks
+            .chars()
+            .fold(Health::new(start), |health, result| {
+                let result = if result == '+' {
+                    Ok(())
+                } else {
+                    Err("down".to_owned())
+                };
+                health.after(result, &check())
+            })
+            .status
+    }
+
+    #[test]
+    fn the_first_check_decides_alone_and_thresholds_decide_later() {
+        for (start, checks, expected) in [
+            (Unknown, "", Unknown),
+            (Unknown, "+", Healthy),
+            (Unknown, "-", Unhealthy),
+            (Healthy, "--", Healthy),
+            (Healthy, "---", Unhealthy),
+            (Healthy, "--+--", Healthy),
+            (Healthy, "--+---", Unhealthy),
+            (Unhealthy, "+", Unhealthy),
+            (Unhealthy, "++", Healthy),
+            (Unhealthy, "+-+", Unhealthy),
+        ] {
+            assert_eq!(after(start, checks), expected, "{start:?} {checks}");
+        }
+    }
+
+    #[test]
+    fn intervals_spread_by_a_tenth() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..1000 {
+            let interval = jittered(Duration::from_secs(10), &mut rng);
+            assert!((9.0..=11.0).contains(&interval.as_secs_f64()));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One worker's share of a listening address, through all the views that keep it.
+//!
+//! Connections hold the listener and ask it for the view in force at each request, so that replacing a
+//! view is replacing one pointer. Draining lets nobody in and lets those inside finish.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+
+use crate::clock;
+use crate::connection;
+use crate::node::LocalNode;
+use crate::route::program::Entry;
+use crate::timers::Timer;
+use crate::worker::Worker;
+
+/// How long to wait after the process ran out of sockets.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a drained connection without a request may stay: its client may be about to send one, and
+/// closing in its face would lose it.
+const IDLE_GRACE: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) address: SocketAddr,
+    /// The view in force, and which of its listeners this is.
+    routing: RefCell<(Rc<LocalNode>, usize)>,
+    connections: RefCell<BTreeMap<u64, Rc<Timer>>>,
+    last_connection: Cell<u64>,
+    state: Cell<State>,
+    idle_grace: Cell<Duration>,
+    stop: Notify,
+    emptied: Notify,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Draining,
+    Cut,
+}
+
+/// A connection in its listener's books, for as long as it lasts.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    listener: Rc<Listener>,
+    connection: u64,
+}
+
+impl Listener {
+    pub(crate) fn new(address: SocketAddr, node: Rc<LocalNode>, index: usize) -> Self {
+        Self {
+            address,
+            routing: RefCell::new((node, index)),
+            connections: RefCell::default(),
+            last_connection: Cell::new(0),
+            state: Cell::new(State::Open),
+            idle_grace: Cell::new(IDLE_GRACE),
+            stop: Notify::new(),
+            emptied: Notify::new(),
+        }
+    }
+
+    pub(crate) fn replace(&self, node: Rc<LocalNode>, index: usize) {
+        *self.routing.borrow_mut() = (node, index);
+    }
+
+    pub(crate) fn routing(&self) -> (Rc<LocalNode>, usize) {
+        let routing = self.routing.borrow();
+        (Rc::clone(&routing.0), routing.1)
+    }
+
+    /// Whether requests leave the mesh's node here, perhaps to the outside.
+    pub(crate) fn is_egress(&self) -> bool {
+        let (node, index) = &*self.routing.borrow();
+        matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state.get() != State::Open
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.state.get() == State::Cut
+    }
+
+    pub(crate) fn idle_grace(&self) -> Duration {
+        self.idle_grace.get()
+    }
+
+    pub(crate) fn enter(self: &Rc<Self>, timer: &Rc<Timer>) -> Entered {
+        let connection = self.last_connection.get() + 1;
+        self.last_connection.set(connection);
+        self.connections
+            .borrow_mut()
+            .insert(connection, Rc::clone(timer));
+        Entered {
+            listener: Rc::clone(self),
+            connection,
+        }
+    }
+
+    /// Accepts connections until the listener is drained.
+    pub(crate) async fn accept(self: Rc<Self>, worker: Rc<Worker>, socket: TcpListener) {
+        loop {
+            tokio::select! {
+                biased;
+                accepted = socket.accept() => match accepted {
+                    Ok((stream, _)) => self.welcome(&worker, stream),
+                    Err(error) => {
+                        tracing::warn!(address = %self.address, %error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                () = self.stop.notified() => break,
+            }
+        }
+        self.welcome_the_queue(&worker, socket);
+    }
+
+    /// Connections that the kernel has accepted already would be reset with the socket.
+    fn welcome_the_queue(self: &Rc<Self>, worker: &Rc<Worker>, socket: TcpListener) {
+        let Ok(socket) = socket.into_std() else {
+            return;
+        };
+        while let Ok((stream, _)) = socket.accept() {
+            let stream = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                self.welcome(worker, stream);
+            }
+        }
+    }
+
+    fn welcome(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "the client left before it was served");
+            return;
+        }
+        spawn_local(connection::serve(
+            Rc::clone(worker),
+            Rc::clone(self),
+            stream,
+        ));
+    }
+
+    /// Ends all connections: as they finish until `drain` has passed, then at once.
+    pub(crate) async fn drain(&self, drain: Duration) {
+        let deadline = clock::now() + drain;
+        self.idle_grace.set(IDLE_GRACE.min(drain));
+        self.enter_state(State::Draining);
+        self.stop.notify_one();
+        if tokio::time::timeout_at(deadline, self.empty())
+            .await
+            .is_err()
+        {
+            self.enter_state(State::Cut);
+            self.empty().await;
+        }
+    }
+
+    fn enter_state(&self, state: State) {
+        self.state.set(state);
+        for connection in self.connections.borrow().values() {
+            connection.wake();
+        }
+    }
+
+    async fn empty(&self) {
+        while !self.connections.borrow().is_empty() {
+            self.emptied.notified().await;
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut connections = self.listener.connections.borrow_mut();
+        connections.remove(&self.connection);
+        if connections.is_empty() {
+            self.listener.emptied.notify_one();
+        }
+    }
+}

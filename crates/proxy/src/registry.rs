@@ -1,0 +1,263 @@
+//! What is applied: the nodes, their listeners, their watched clusters, and how workers are told.
+//!
+//! Kept behind a lock that only changes take; requests never see it. Workers are told by messages, and
+//! a change is done when all of them have answered.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use view::observe::Observations;
+
+use crate::bind;
+use crate::counters;
+use crate::data_plane::{BoundListener, EndpointHealth};
+use crate::discovery::Watch;
+use crate::error::ApplyError;
+use crate::health::Generation;
+use crate::route::Program;
+use crate::route::program::Listener;
+use crate::worker::{Apply, ApplyListener, Command};
+
+/// How long a view waits for the names in it; an answer that takes longer comes as an update.
+const FIRST_LOOKUP: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// Empty once the data plane has stopped.
+    workers: Vec<mpsc::UnboundedSender<Command>>,
+    nodes: HashMap<String, Node>,
+    generation: Generation,
+    background: Handle,
+}
+
+#[derive(Debug)]
+struct Node {
+    listeners: Vec<Bound>,
+    watches: HashMap<String, Watch>,
+}
+
+/// A listener is known by what it asked for; with port 0 that is not where it is.
+#[derive(Debug)]
+struct Bound {
+    name: String,
+    bind: SocketAddr,
+    address: SocketAddr,
+    /// One for each worker that does not listen there yet.
+    sockets: Vec<TcpListener>,
+}
+
+impl Registry {
+    pub(crate) fn new(
+        workers: Vec<mpsc::UnboundedSender<Command>>,
+        generation: Generation,
+        background: Handle,
+    ) -> Self {
+        Self {
+            workers,
+            nodes: HashMap::new(),
+            generation,
+            background,
+        }
+    }
+
+    pub(crate) async fn apply(
+        &mut self,
+        program: Arc<Program>,
+    ) -> Result<Vec<BoundListener>, ApplyError> {
+        let stopped = || ApplyError::Stopped {
+            node: program.node.clone(),
+        };
+        if self.workers.is_empty() {
+            return Err(stopped());
+        }
+        let mut listeners = self.bind(&program)?;
+        let (endpoints, watches) = self.watch(&program).await;
+        let told = self.tell(|done| {
+            let listener = |bound: &mut Bound| ApplyListener {
+                address: bound.address,
+                socket: bound.sockets.pop(),
+            };
+            Command::Apply(Box::new(Apply {
+                program: Arc::clone(&program),
+                endpoints: endpoints.clone(),
+                listeners: listeners.iter_mut().map(listener).collect(),
+                done,
+            }))
+        });
+        all(told).await.ok_or_else(stopped)?;
+        let bound = listeners
+            .iter()
+            .map(|bound| BoundListener {
+                name: bound.name.clone(),
+                address: bound.address,
+            })
+            .collect();
+        self.nodes
+            .insert(program.node.clone(), Node { listeners, watches });
+        Ok(bound)
+    }
+
+    /// Listeners that the node has already are kept; for the others a socket is opened for each worker.
+    fn bind(&self, program: &Program) -> Result<Vec<Bound>, ApplyError> {
+        let before = self
+            .nodes
+            .get(&program.node)
+            .map_or(&[][..], |node| &node.listeners);
+        let bind = |listener: &Listener| {
+            let is_same = |bound: &&Bound| {
+                bound.bind == listener.bind
+                    && (bound.bind.port() != 0 || bound.name == listener.name)
+            };
+            let (address, sockets) = match before.iter().find(is_same) {
+                Some(bound) => (bound.address, Vec::new()),
+                None => bind::listen(listener.bind, self.workers.len())
+                    .map_err(|source| not_bound(program, listener, source))?,
+            };
+            Ok(Bound {
+                name: listener.name.clone(),
+                bind: listener.bind,
+                address,
+                sockets,
+            })
+        };
+        program.listeners.iter().map(bind).collect()
+    }
+
+    /// Starts to watch every cluster, in the program's order.
+    async fn watch(
+        &self,
+        program: &Program,
+    ) -> (
+        Vec<Arc<crate::discovery::Endpoints>>,
+        HashMap<String, Watch>,
+    ) {
+        let before = self.nodes.get(&program.node);
+        let mut watches: Vec<(String, Watch)> = program
+            .clusters
+            .iter()
+            .map(|cluster| {
+                let before = before.and_then(|node| node.watches.get(&cluster.name));
+                let watch = Watch::start(cluster, before, &self.generation, &self.background);
+                (cluster.name.clone(), watch)
+            })
+            .collect();
+        let looked_up = async {
+            for (_, watch) in &mut watches {
+                watch.looked_up().await;
+            }
+        };
+        // Requests to a name that is still unknown get 503 until it is.
+        drop(tokio::time::timeout(FIRST_LOOKUP, looked_up).await);
+        let endpoints = watches
+            .iter()
+            .map(|(_, watch)| Arc::clone(&watch.endpoints))
+            .collect();
+        (endpoints, watches.into_iter().collect())
+    }
+
+    /// The future ends when nothing of the node is left; the removal goes on without it.
+    pub(crate) fn remove(
+        &mut self,
+        node: &str,
+        drain: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let removed = self.nodes.remove(node);
+        let told = self.tell(|done| Command::Remove {
+            node: node.to_owned(),
+            drain,
+            done,
+        });
+        async move {
+            all(told).await;
+            // Endpoints are checked until the last request has ended.
+            drop(removed);
+        }
+    }
+
+    pub(crate) fn remove_all(
+        &mut self,
+        drain: Duration,
+    ) -> Vec<impl Future<Output = ()> + Send + use<>> {
+        let nodes: Vec<String> = self.nodes.keys().cloned().collect();
+        nodes.iter().map(|node| self.remove(node, drain)).collect()
+    }
+
+    pub(crate) fn observe(&self) -> impl Future<Output = Vec<Observations>> + Send + use<> {
+        let told = self.tell(|reply| Command::Observe { reply });
+        async { counters::merge(all(told).await.unwrap_or_default().into_iter().flatten()) }
+    }
+
+    pub(crate) fn endpoint_health(&self) -> Vec<EndpointHealth> {
+        let mut known = Vec::new();
+        for (node, entry) in &self.nodes {
+            for (cluster, watch) in &entry.watches {
+                for endpoint in watch.endpoints.load().iter() {
+                    let health = endpoint.health();
+                    known.push(EndpointHealth {
+                        node: node.clone(),
+                        cluster: cluster.clone(),
+                        virtual_node: watch.virtual_node.clone(),
+                        id: endpoint.id.clone(),
+                        address: endpoint.address,
+                        status: health.status,
+                        reason: health.reason,
+                    });
+                }
+            }
+        }
+        known.sort_by(|a, b| {
+            (&a.node, &a.cluster, a.address).cmp(&(&b.node, &b.cluster, b.address))
+        });
+        known
+    }
+
+    /// Ends the workers.
+    pub(crate) fn stop(&mut self) {
+        self.workers.clear();
+    }
+
+    /// Sends a command to every worker and returns where they will answer.
+    fn tell<T>(
+        &self,
+        mut command: impl FnMut(oneshot::Sender<T>) -> Command,
+    ) -> Vec<oneshot::Receiver<T>> {
+        let tell = |worker: &mpsc::UnboundedSender<Command>| {
+            let (reply, answer) = oneshot::channel();
+            // A worker that has ended drops the command, and the answer shows it.
+            drop(worker.send(command(reply)));
+            answer
+        };
+        self.workers.iter().map(tell).collect()
+    }
+}
+
+/// What all workers answered; `None` if one has ended.
+async fn all<T>(told: Vec<oneshot::Receiver<T>>) -> Option<Vec<T>> {
+    let mut answers = Vec::with_capacity(told.len());
+    for answer in told {
+        answers.push(answer.await.ok()?);
+    }
+    Some(answers)
+}
+
+fn not_bound(program: &Program, listener: &Listener, source: io::Error) -> ApplyError {
+    let (node, listener, address) = (program.node.clone(), listener.name.clone(), listener.bind);
+    match source.kind() {
+        io::ErrorKind::AddrInUse => ApplyError::AddressInUse {
+            node,
+            listener,
+            address,
+        },
+        _ => ApplyError::Listen {
+            node,
+            listener,
+            address,
+            source,
+        },
+    }
+}

@@ -1,0 +1,456 @@
+//! One try of a request on one upstream connection: up goes the request, down comes the response.
+//!
+//! Both directions run in one poll. Bytes are read into the worker's scratch buffer, counted off and
+//! written onward before the poll returns; a side that is slow to take them stops the reading on the
+//! other, so a body of any size passes in constant memory.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use crate::admission::Exchange;
+use crate::clock::{self, Instant};
+use crate::connection::Connection;
+use crate::exchange::{Failure, Tries, deadline};
+use crate::http1::response::{self, ResponseHead};
+use crate::http1::{Body, Malformed, fields};
+use crate::socket::Socket;
+use crate::worker::{HEADROOM, Worker};
+
+/// How much is read at once for a side that did not take the last read whole.
+const SLOW_WINDOW: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Relay<'r> {
+    connection: &'r mut Connection,
+    upstream: &'r mut Socket,
+    exchange: &'r mut Exchange,
+    tries: &'r mut Tries,
+    upload: Upload,
+    response: Response,
+    /// Nothing of the request has left yet.
+    is_unsent: bool,
+    watches_client: bool,
+    client_is_slow: bool,
+    times: Times,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upload {
+    Running,
+    Done,
+    /// The service takes no more; it may have answered already.
+    Refused,
+}
+
+#[derive(Debug)]
+enum Response {
+    Awaited,
+    Body {
+        head: Answered,
+        body: Body,
+        unchunks: bool,
+    },
+    Switched,
+}
+
+/// What is still needed of a response's head.
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    status: u16,
+    keeps_client: bool,
+    keeps_upstream: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    request: Option<Instant>,
+    this_try: Option<Instant>,
+    idle: Option<Instant>,
+    moved: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: u16,
+    pub(crate) keeps_client: bool,
+    pub(crate) keeps_upstream: bool,
+    pub(crate) is_switched: bool,
+}
+
+impl<'r> Relay<'r> {
+    pub(crate) fn new(
+        connection: &'r mut Connection,
+        upstream: &'r mut Socket,
+        exchange: &'r mut Exchange,
+        tries: &'r mut Tries,
+        now: Instant,
+    ) -> Self {
+        let is_whole = exchange.body.is_done();
+        let times = Times {
+            // As with Envoy, a request's time runs from when all of it has been received.
+            request: deadline(exchange.started, exchange.per_request.filter(|_| is_whole)),
+            this_try: deadline(
+                now,
+                exchange.retry().and_then(|policy| policy.per_try_timeout),
+            ),
+            idle: deadline(now, exchange.idle),
+            moved: false,
+        };
+        connection.timer.set(times.next());
+        Self {
+            connection,
+            upstream,
+            exchange,
+            tries,
+            upload: Upload::Running,
+            response: Response::Awaited,
+            is_unsent: true,
+            watches_client: true,
+            client_is_slow: false,
+            times,
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Finished, Failure> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Finished, Failure>> {
+        if self.connection.listener.is_cut() {
+            return Poll::Ready(Err(Failure::Cut));
+        }
+        if self.connection.timer.is_expired() {
+            self.check_times()?;
+        }
+        if self.upload == Upload::Running
+            && let Poll::Ready(upload) = self.poll_upload(cx)?
+        {
+            self.upload = upload;
+        }
+        if let Poll::Ready(finished) = self.poll_download(cx)? {
+            return Poll::Ready(Ok(finished));
+        }
+        // A client that has closed its side has left, as with Envoy; one that sends more has not.
+        if self.upload != Upload::Running && self.watches_client {
+            match self.connection.client.poll_gone(cx) {
+                Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
+                Poll::Ready(false) => self.watches_client = false,
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upload, Failure>> {
+        if self.is_unsent {
+            if self.upstream.send(cx, &self.exchange.request).is_err() {
+                return Poll::Ready(Err(Failure::Broken { unsent: true }));
+            }
+            self.is_unsent = false;
+        }
+        let worker = Rc::clone(&self.connection.worker);
+        loop {
+            if ready!(self.upstream.poll_flush(cx)).is_err() {
+                return Poll::Ready(Ok(Upload::Refused));
+            }
+            if self.exchange.body.is_done() {
+                if self.times.request.is_none() && self.exchange.per_request.is_some() {
+                    self.times.request = deadline(clock::now(), self.exchange.per_request);
+                    self.connection.timer.set(self.times.next());
+                }
+                return Poll::Ready(Ok(Upload::Done));
+            }
+            let client = &mut self.connection.client;
+            let mut scratch = worker.scratch.borrow_mut();
+            let read = match ready!(client.poll_next(cx, &mut scratch)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Cancelled)),
+                Ok(read) => read,
+            };
+            self.times.moved = true;
+            let bytes = &scratch[..read];
+            let used = self
+                .exchange
+                .body
+                .advance(bytes)
+                .map_err(Failure::BadBody)?;
+            client.unread(&bytes[used..]);
+            if self.upstream.send(cx, &bytes[..used]).is_err() {
+                return Poll::Ready(Ok(Upload::Refused));
+            }
+        }
+    }
+
+    fn poll_download(&mut self, cx: &mut Context<'_>) -> Poll<Result<Finished, Failure>> {
+        loop {
+            if ready!(self.connection.client.poll_flush(cx)).is_err() {
+                return Poll::Ready(Err(Failure::Cancelled));
+            }
+            if let Some(finished) = self.finished() {
+                return Poll::Ready(Ok(finished));
+            }
+            match self.response {
+                Response::Awaited => ready!(self.poll_head(cx))?,
+                _ => ready!(self.poll_body(cx))?,
+            }
+            self.times.moved = true;
+        }
+    }
+
+    fn finished(&self) -> Option<Finished> {
+        let (head, is_switched) = match &self.response {
+            Response::Body { head, body, .. } if body.is_done() => (*head, false),
+            Response::Switched => (
+                Answered {
+                    status: 101,
+                    keeps_client: false,
+                    keeps_upstream: false,
+                },
+                true,
+            ),
+            _ => return None,
+        };
+        Some(Finished {
+            status: head.status,
+            keeps_client: head.keeps_client && self.exchange.body.is_done(),
+            keeps_upstream: head.keeps_upstream
+                && self.upload == Upload::Done
+                && !self.upstream.has_unread(),
+            is_switched,
+        })
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let worker = Rc::clone(&self.connection.worker);
+        let mut scratch = worker.scratch.borrow_mut();
+        let kept = self.upstream.take_unread(&mut scratch[HEADROOM..]);
+        let read = match self.upstream.poll_read(cx, &mut scratch[HEADROOM + kept..]) {
+            Poll::Pending => {
+                self.upstream.unread(&scratch[HEADROOM..HEADROOM + kept]);
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(0) | Err(_)) => {
+                return Poll::Ready(Err(Failure::Broken { unsent: false }));
+            }
+            Poll::Ready(Ok(read)) => read,
+        };
+        let end = HEADROOM + kept + read;
+        let mut at = HEADROOM;
+        // Interim responses may come with the final one.
+        while matches!(self.response, Response::Awaited) {
+            match self.take_head(cx, &worker, &mut scratch[..end], at)? {
+                Some(taken) => at += taken,
+                None => {
+                    self.upstream.unread(&scratch[at..end]);
+                    break;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the head at `at` onward, with what has come of its body. Returns how much that was, or
+    /// `None` until the head is whole.
+    fn take_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        scratch: &mut [u8],
+        at: usize,
+    ) -> Result<Option<usize>, Failure> {
+        let mut lines = fields::no_lines();
+        let to_head = self.exchange.client.to_head;
+        let parsed = response::parse(&scratch[at..], to_head, &mut lines);
+        let Some(head) = parsed.map_err(Failure::BadResponse)? else {
+            return Ok(None);
+        };
+        let length = head.bytes.len();
+        if head.is_interim() {
+            // HTTP/1.0 knows no interim responses.
+            if self.exchange.client.is_11 {
+                let mut rewritten = worker.buffer();
+                head.rewrite(&[], false, &mut rewritten);
+                let sent = self.connection.client.send(cx, &rewritten);
+                sent.map_err(|_| Failure::Cancelled)?;
+                worker.recycle(rewritten);
+            }
+            return Ok(Some(length));
+        }
+        if self.tries.retries_status(self.exchange, head.status) {
+            return Err(Failure::RetriedStatus(head.status));
+        }
+        self.times.this_try = None;
+
+        let (answered, unchunks, additions) = self.answer(&head)?;
+        let mut body = head.body;
+        let is_switched = head.status == 101;
+        let rewritten = (!head.is_clean() || !additions.is_empty() || unchunks).then(|| {
+            let mut rewritten = worker.buffer();
+            head.rewrite(additions, unchunks, &mut rewritten);
+            rewritten
+        });
+
+        // The rewritten head goes right in front of the body, so that one write takes both.
+        let body_at = at + length;
+        let mut head_at = at;
+        if let Some(rewritten) = rewritten {
+            head_at = body_at.saturating_sub(rewritten.len());
+            scratch[head_at..body_at].copy_from_slice(&rewritten);
+            worker.recycle(rewritten);
+        }
+        if is_switched {
+            self.response = Response::Switched;
+            self.send(cx, &scratch[head_at..])?;
+            return Ok(Some(scratch.len() - at));
+        }
+        let rest = &scratch[body_at..];
+        let used = if unchunks {
+            self.send(cx, &scratch[head_at..body_at])?;
+            self.send_unchunked(cx, &mut body, rest)?
+        } else {
+            let used = body.advance(rest).map_err(Failure::BadResponse)?;
+            self.send(cx, &scratch[head_at..body_at + used])?;
+            used
+        };
+        self.upstream.unread(&rest[used..]);
+        self.response = Response::Body {
+            head: answered,
+            body,
+            unchunks,
+        };
+        Ok(Some(scratch.len() - at))
+    }
+
+    /// What this response means for both connections, and what its head must say about it.
+    fn answer(
+        &self,
+        head: &ResponseHead<'_, '_>,
+    ) -> Result<(Answered, bool, &'static [&'static str]), Failure> {
+        let client = self.exchange.client;
+        let unchunks = !client.is_11 && head.fields.is_chunked();
+        let keeps_client = client.keeps_alive
+            && head.body != Body::UntilClose
+            && !unchunks
+            && !self.connection.listener.is_draining();
+        let additions: &[&str] = match (head.status, keeps_client) {
+            (101, _) if client.wants_websocket && head.fields.websocket => &[fields::WEBSOCKET],
+            (101, _) => return Err(Failure::BadResponse(Malformed::SwitchedUnasked)),
+            (_, false) => &["connection: close\r\n"],
+            (_, true) if !client.is_11 => &["connection: keep-alive\r\n"],
+            (_, true) => &[],
+        };
+        let answered = Answered {
+            status: head.status,
+            keeps_client,
+            keeps_upstream: head.keeps_alive(),
+        };
+        Ok((answered, unchunks, additions))
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let Response::Body {
+            head,
+            mut body,
+            unchunks,
+        } = self.response
+        else {
+            return Poll::Ready(Ok(()));
+        };
+        let worker = Rc::clone(&self.connection.worker);
+        let mut scratch = worker.scratch.borrow_mut();
+        let window = if self.client_is_slow {
+            SLOW_WINDOW
+        } else {
+            scratch.len()
+        };
+        let read = match ready!(self.upstream.poll_read(cx, &mut scratch[..window])) {
+            Ok(0) if body == Body::UntilClose => {
+                body = Body::EMPTY;
+                0
+            }
+            Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Broken { unsent: false })),
+            Ok(read) => read,
+        };
+        let bytes = &scratch[..read];
+        let used = if unchunks {
+            self.send_unchunked(cx, &mut body, bytes)?
+        } else {
+            let used = body.advance(bytes).map_err(Failure::BadResponse)?;
+            self.send(cx, &bytes[..used])?;
+            used
+        };
+        self.upstream.unread(&bytes[used..]);
+        self.response = Response::Body {
+            head,
+            body,
+            unchunks,
+        };
+        Poll::Ready(Ok(()))
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Result<(), Failure> {
+        self.tries.has_answered = true;
+        let all = self
+            .connection
+            .client
+            .send(cx, bytes)
+            .map_err(|_| Failure::Cancelled)?;
+        self.client_is_slow = !all;
+        Ok(())
+    }
+
+    /// For clients that do not know chunks: only what is in them.
+    fn send_unchunked(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Body,
+        bytes: &[u8],
+    ) -> Result<usize, Failure> {
+        let mut data = Vec::with_capacity(bytes.len());
+        let used = body
+            .decode(bytes, |piece| data.extend_from_slice(piece))
+            .map_err(Failure::BadResponse)?;
+        self.send(cx, &data)?;
+        Ok(used)
+    }
+
+    /// The timer went off: is it a time-out, or a deadline that has moved since?
+    fn check_times(&mut self) -> Result<(), Failure> {
+        let now = clock::now();
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if is_over(self.times.request) {
+            return Err(self.timed_out());
+        }
+        if is_over(self.times.this_try) {
+            return Err(Failure::TryTimeout);
+        }
+        if is_over(self.times.idle) {
+            // Asking the time for every read would cost more than being late by at most as much again.
+            if !std::mem::replace(&mut self.times.moved, false) {
+                return Err(self.timed_out());
+            }
+            self.times.idle = deadline(now, self.exchange.idle);
+        }
+        self.connection.timer.set(self.times.next());
+        Ok(())
+    }
+
+    /// Time that the client took, to send its body or to take the response, is not the service's fault.
+    fn timed_out(&self) -> Failure {
+        let awaits_body = self.upload == Upload::Running && !self.upstream.has_unsent();
+        if awaits_body || self.connection.client.has_unsent() {
+            Failure::ClientStalled
+        } else {
+            Failure::Timeout
+        }
+    }
+}
+
+impl Times {
+    fn next(&self) -> Option<Instant> {
+        [self.request, self.this_try, self.idle]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

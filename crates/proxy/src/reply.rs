@@ -1,0 +1,52 @@
+//! Responses the proxy makes itself: a status and one line of text that says why.
+
+use std::fmt::Display;
+
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    text: String,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, reason: impl Display) -> Self {
+        Self {
+            status,
+            text: format!("{reason}\n"),
+        }
+    }
+
+    /// `closes`: no further request will be read from this connection.
+    pub(crate) fn to_bytes(&self, to_head: bool, closes: bool, to_10: bool) -> Vec<u8> {
+        let connection = match (closes, to_10) {
+            (true, _) => "connection: close\r\n",
+            (false, true) => "connection: keep-alive\r\n",
+            (false, false) => "",
+        };
+        format!(
+            "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{connection}\r\n{}",
+            self.status,
+            phrase(self.status),
+            self.text.len(),
+            if to_head { "" } else { &self.text },
+        )
+        .into_bytes()
+    }
+}
+
+fn phrase(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        408 => "Request Timeout",
+        414 => "URI Too Long",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        508 => "Loop Detected",
+        _ => "Error",
+    }
+}

@@ -1,0 +1,8 @@
+//! From a request to a split: what a view says, compiled once, tried for every request.
+
+pub(crate) mod matcher;
+pub(crate) mod path;
+pub(crate) mod program;
+
+pub(crate) use matcher::Asked;
+pub(crate) use program::{Destination, Program};

@@ -1,0 +1,351 @@
+//! A view made ready to run: the same listeners, services and clusters, with matchers compiled and
+//! splits summed. Immutable, shared by all workers, replaced whole.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use view::{
+    Cluster, HostMatch, NodeView, PathRewrite, Protocol, RetryPolicy, Rewrite, ServiceHost,
+    Timeouts, TlsMode, Unmatched,
+};
+
+use super::matcher::{Asked, Matcher, host_matches};
+use super::path;
+use crate::error::ApplyError;
+use crate::http1::request::Authority;
+use crate::split::Split;
+
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) node: String,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) clusters: Vec<Cluster>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) name: String,
+    pub(crate) bind: SocketAddr,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) entry: Entry,
+}
+
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Ingress {
+        cluster: usize,
+    },
+    Egress {
+        hosts: Vec<ServiceHost>,
+        unmatched: Unmatched,
+    },
+    Gateway {
+        routes: Vec<GatewayRoute>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct GatewayRoute {
+    hostname: Option<HostMatch>,
+    matcher: Matcher,
+    rewrite: Rewrite,
+    service: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) routes: Vec<Route>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Route {
+    matcher: Matcher,
+    pub(crate) split: Split,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// Where a request goes.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Destination<'a> {
+    /// To the local application.
+    Local { cluster: usize },
+    /// Into a service's split, perhaps with another authority and path.
+    Route {
+        service: usize,
+        route: usize,
+        host: Option<&'a str>,
+        path_and_query: Cow<'a, str>,
+    },
+    /// Where the authority points, outside the mesh.
+    Outside,
+}
+
+/// Why a request goes nowhere; all of them are answered 404, as Envoy answers a missing route.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NoRoute {
+    #[error("no virtual service is called {0:?}, and the mesh lets nothing else out (DROP_ALL)")]
+    Service(String),
+    #[error("no route of virtual service {0:?} matches")]
+    Route(String),
+    #[error("no gateway route matches")]
+    GatewayRoute,
+}
+
+impl Program {
+    pub(crate) fn compile(view: &NodeView) -> Result<Self, ApplyError> {
+        let compile = |route: &str, matches| {
+            Matcher::compile(matches).map_err(|source| ApplyError::Regex {
+                node: view.node.clone(),
+                route: route.to_owned(),
+                source: Box::new(source),
+            })
+        };
+        let unsupported = |what: String| {
+            Err(ApplyError::Unsupported {
+                node: view.node.clone(),
+                what,
+            })
+        };
+        for cluster in &view.clusters {
+            if cluster.protocol != Protocol::Http {
+                return unsupported(format!(
+                    "{:?} of cluster {}",
+                    cluster.protocol, cluster.name
+                ));
+            }
+            if cluster.tls.as_ref().is_some_and(|tls| tls.enforce) {
+                return unsupported(format!("TLS of cluster {}", cluster.name));
+            }
+        }
+
+        let mut listeners: Vec<Listener> = Vec::new();
+        for listener in &view.listeners {
+            if listener.protocol != Protocol::Http {
+                return unsupported(format!(
+                    "{:?} of listener {}",
+                    listener.protocol, listener.name
+                ));
+            }
+            if listener
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.mode == TlsMode::Strict)
+            {
+                return unsupported(format!("TLS of listener {}", listener.name));
+            }
+            if listeners.iter().any(|other| {
+                other.name == listener.name
+                    || (other.bind == listener.bind && listener.bind.port() != 0)
+            }) {
+                return Err(ApplyError::ListenerRepeated {
+                    node: view.node.clone(),
+                    listener: listener.name.clone(),
+                });
+            }
+            let entry = match &listener.entry {
+                view::Entry::Ingress { cluster } => Entry::Ingress { cluster: *cluster },
+                view::Entry::Egress { hosts, unmatched } => Entry::Egress {
+                    hosts: hosts.clone(),
+                    unmatched: *unmatched,
+                },
+                view::Entry::Gateway { routes } => Entry::Gateway {
+                    routes: routes
+                        .iter()
+                        .map(|route| {
+                            Ok(GatewayRoute {
+                                hostname: route.hostname.clone(),
+                                matcher: compile(&route.name, &route.matches)?,
+                                rewrite: route.rewrite.clone(),
+                                service: route.service,
+                            })
+                        })
+                        .collect::<Result<_, _>>()?,
+                },
+            };
+            listeners.push(Listener {
+                name: listener.name.clone(),
+                bind: listener.bind,
+                timeouts: listener.timeouts.clone(),
+                entry,
+            });
+        }
+
+        let services = view
+            .services
+            .iter()
+            .map(|service| {
+                let routes = service
+                    .routes
+                    .iter()
+                    .map(|route| {
+                        Ok(Route {
+                            matcher: compile(&route.name, &route.matches)?,
+                            split: Split::new(&route.split),
+                            retry: route.retry.clone(),
+                            timeouts: route.timeouts.clone(),
+                        })
+                    })
+                    .collect::<Result<_, _>>()?;
+                Ok(Service {
+                    name: service.name.clone(),
+                    routes,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+
+        let program = Self {
+            node: view.node.clone(),
+            listeners,
+            services,
+            clusters: view.clusters.clone(),
+        };
+        program.check_indices()?;
+        Ok(program)
+    }
+
+    /// A view from elsewhere may be broken; found here, not by the request that trips over it.
+    fn check_indices(&self) -> Result<(), ApplyError> {
+        let services = self
+            .listeners
+            .iter()
+            .flat_map(|listener| match &listener.entry {
+                Entry::Ingress { .. } => Vec::new(),
+                Entry::Egress { hosts, .. } => hosts.iter().map(|host| host.service).collect(),
+                Entry::Gateway { routes } => routes.iter().map(|route| route.service).collect(),
+            });
+        let local = self
+            .listeners
+            .iter()
+            .filter_map(|listener| match listener.entry {
+                Entry::Ingress { cluster } => Some(cluster),
+                _ => None,
+            });
+        let routes = self.services.iter().flat_map(|service| &service.routes);
+        let targets = routes.flat_map(|route| route.split.targets().map(|target| target.cluster));
+        if services
+            .into_iter()
+            .all(|service| service < self.services.len())
+            && local
+                .chain(targets)
+                .all(|cluster| cluster < self.clusters.len())
+        {
+            Ok(())
+        } else {
+            Err(ApplyError::Broken {
+                node: self.node.clone(),
+            })
+        }
+    }
+
+    pub(crate) fn route<'a>(
+        &'a self,
+        listener: usize,
+        authority: Authority<'a>,
+        path_and_query: &'a str,
+        asked: Asked<'a>,
+    ) -> Result<Destination<'a>, NoRoute> {
+        match &self.listeners[listener].entry {
+            Entry::Ingress { cluster } => Ok(Destination::Local { cluster: *cluster }),
+            Entry::Egress { hosts, unmatched } => match service_host(hosts, authority) {
+                Some(host) => {
+                    let route = self.service_route(host.service, &asked)?;
+                    Ok(Destination::Route {
+                        service: host.service,
+                        route,
+                        host: None,
+                        path_and_query: Cow::Borrowed(path_and_query),
+                    })
+                }
+                None if *unmatched == Unmatched::Forward || is_amazon(authority.host) => {
+                    Ok(Destination::Outside)
+                }
+                None => Err(NoRoute::Service(authority.text.to_owned())),
+            },
+            Entry::Gateway { routes } => {
+                let matched = routes
+                    .iter()
+                    .find(|route| {
+                        route
+                            .hostname
+                            .as_ref()
+                            .is_none_or(|wanted| host_matches(wanted, authority.host))
+                            && route.matcher.matches(&asked)
+                    })
+                    .ok_or(NoRoute::GatewayRoute)?;
+                let path_and_query = rewritten(&matched.rewrite.path, asked.path, path_and_query);
+                let host = matched.rewrite.host.as_deref();
+                let asked = Asked {
+                    authority: host.unwrap_or(asked.authority),
+                    path: path::without_query(&path_and_query),
+                    ..asked
+                };
+                let route = self.service_route(matched.service, &asked)?;
+                Ok(Destination::Route {
+                    service: matched.service,
+                    route,
+                    host,
+                    path_and_query,
+                })
+            }
+        }
+    }
+
+    fn service_route(&self, service: usize, asked: &Asked<'_>) -> Result<usize, NoRoute> {
+        let service = &self.services[service];
+        service
+            .routes
+            .iter()
+            .position(|route| route.matcher.matches(asked))
+            .ok_or_else(|| NoRoute::Route(service.name.clone()))
+    }
+}
+
+/// The entry of that name and port. A bare name reaches the service on any port, as it did with
+/// Envoy, whose virtual hosts answered to the name with and without its port.
+fn service_host<'a>(hosts: &'a [ServiceHost], authority: Authority<'_>) -> Option<&'a ServiceHost> {
+    let named = |host: &&ServiceHost| host.host.eq_ignore_ascii_case(authority.host);
+    match authority.port {
+        Some(port) => hosts
+            .iter()
+            .filter(named)
+            .find(|host| host.port.is_none_or(|p| p == port)),
+        None => {
+            let on_80 = |host: &&ServiceHost| host.port.is_none_or(|port| port == 80);
+            let mut of_name = hosts.iter().filter(named);
+            let first = of_name.next()?;
+            Some(
+                std::iter::once(first)
+                    .chain(of_name)
+                    .find(on_80)
+                    .unwrap_or(first),
+            )
+        }
+    }
+}
+
+/// App Mesh always let AWS's own interfaces through.
+fn is_amazon(host: &str) -> bool {
+    host_matches(&HostMatch::Suffix(".amazonaws.com".into()), host)
+}
+
+fn rewritten<'a>(rewrite: &PathRewrite, path: &str, path_and_query: &'a str) -> Cow<'a, str> {
+    let query = &path_and_query[path.len()..];
+    match rewrite {
+        PathRewrite::Keep => Cow::Borrowed(path_and_query),
+        PathRewrite::Exact(to) => Cow::Owned(format!("{to}{query}")),
+        PathRewrite::Prefix { from, to } => match path.strip_prefix(from.as_str()) {
+            Some(rest) if to.ends_with('/') => Cow::Owned(format!(
+                "{to}{}{query}",
+                rest.strip_prefix('/').unwrap_or(rest)
+            )),
+            Some(rest) => Cow::Owned(format!("{to}{rest}{query}")),
+            None => Cow::Borrowed(path_and_query),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

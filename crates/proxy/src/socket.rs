@@ -1,0 +1,139 @@
+//! One side of an exchange: a socket, what was read from it too early, and what it is still owed.
+//!
+//! Bytes live in the worker's scratch buffer while they are acted on; only what cannot be acted on at
+//! once is copied here. Between requests both buffers are empty and own no memory.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: TcpStream,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    sent: usize,
+}
+
+impl Socket {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// Gives back the memory that a slow peer made necessary.
+    pub(crate) fn release_memory(&mut self) {
+        if self.output.capacity() > 0 && self.output.is_empty() {
+            self.output = Vec::new();
+        }
+    }
+
+    /// Puts bytes back that were read but belong to what is read next.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Takes back what was put back: copies it to the start of `buffer`, returns how much that is.
+    pub(crate) fn take_unread(&mut self, buffer: &mut [u8]) -> usize {
+        if self.input.is_empty() {
+            return 0;
+        }
+        let input = std::mem::take(&mut self.input);
+        let taken = input.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&input[..taken]);
+        self.input.extend_from_slice(&input[taken..]);
+        taken
+    }
+
+    /// Reads from the socket alone; 0 is its end.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut unfilled = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut unfilled))?;
+        Poll::Ready(Ok(unfilled.filled().len()))
+    }
+
+    /// Reads what was put back, or from the socket where nothing was.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.take_unread(buffer) {
+            0 => self.poll_read(cx, buffer),
+            taken => Poll::Ready(Ok(taken)),
+        }
+    }
+
+    /// Writes what the socket takes now; `poll_flush` writes the rest. True if it took everything.
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, mut bytes: &[u8]) -> io::Result<bool> {
+        while self.output.is_empty() && !bytes.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, bytes)? {
+                Poll::Ready(written) => bytes = &bytes[written..],
+                Poll::Pending => break,
+            }
+        }
+        self.output.extend_from_slice(bytes);
+        Ok(self.output.is_empty())
+    }
+
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.output.len() {
+            let rest = &self.output[self.sent..];
+            self.sent += ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
+        }
+        self.output.clear();
+        self.sent = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    /// Whether the peer has gone: `Ready(false)` says that it sent more instead.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if ready!(self.stream.poll_read_ready(cx)).is_err() {
+            return Poll::Ready(true);
+        }
+        let mut byte = [0];
+        match ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte))) {
+            Ok(0) | Err(_) => Poll::Ready(true),
+            Ok(_) => Poll::Ready(false),
+        }
+    }
+
+    /// Whether an idle connection can no longer be used. Readiness seen by earlier polls tells;
+    /// the socket itself is asked only where that says that something has come.
+    pub(crate) fn is_stale(&self) -> bool {
+        match self
+            .stream
+            .poll_read_ready(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Pending => false,
+            Poll::Ready(Err(_)) => true,
+            Poll::Ready(Ok(())) => {
+                let nothing_came = self.stream.try_read(&mut [0]);
+                !matches!(nothing_came, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+        }
+    }
+}

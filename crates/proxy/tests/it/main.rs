@@ -1,0 +1,13 @@
+//! The data plane from outside: real sockets in front of it and behind it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bodies;
+mod changes;
+mod discovery;
+mod draining;
+mod failures;
+mod http;
+mod mesh;
+mod observations;
+mod routing;
+mod smuggling;

@@ -1,0 +1,123 @@
+//! What is counted, and under which weights.
+
+use testkit::backend::with_status;
+use testkit::raw::{RawServer, Reaction};
+use testkit::{Backend, Load};
+use view::observe::Outcome;
+
+use crate::mesh::{NODE, Proxy, SPLIT, gateway, gateway_to, get};
+
+#[tokio::test]
+async fn a_single_target_is_observed_too() {
+    let backend = Backend::answering(|request| {
+        with_status(request.uri().path()[1..].parse().unwrap_or(200), "")
+    })
+    .await
+    .unwrap();
+    let proxy = Proxy::running(&gateway_to(backend.address)).await;
+    for status in [200, 201, 302, 404, 418, 500, 503] {
+        assert_eq!(proxy.get(&format!("/{status}")).await.status, status);
+    }
+    let observed = proxy.plane.observe().await;
+    assert_eq!((observed.len(), observed[0].node.as_str()), (1, NODE));
+    let cell = &observed[0].cells[0];
+    assert_eq!(
+        (
+            observed[0].cells.len(),
+            cell.split.as_str(),
+            cell.arms.len()
+        ),
+        (1, SPLIT, 1)
+    );
+    let arm = &cell.arms[0];
+    assert_eq!(
+        (arm.name.as_str(), arm.weight, arm.routed),
+        ("stable", 1, 7)
+    );
+    let outcomes: Vec<_> = arm
+        .outcomes
+        .iter()
+        .map(|(&outcome, &count)| (outcome, count))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (Outcome::Success, 2),
+            (Outcome::Redirect, 1),
+            (Outcome::ClientError, 2),
+            (Outcome::ServerError, 2)
+        ]
+    );
+    assert_eq!(arm.latency.count(), 7);
+    assert_eq!(
+        proxy.plane.observe().await,
+        vec![],
+        "increments, not totals"
+    );
+}
+
+#[tokio::test]
+async fn the_share_measured_is_the_share_set() {
+    let (stable, canary) = (
+        Backend::saying("s").await.unwrap(),
+        Backend::saying("c").await.unwrap(),
+    );
+    let view = gateway(&[
+        ("stable", 7, &[stable.address]),
+        ("canary", 1, &[canary.address]),
+    ]);
+    let proxy = Proxy::running(&view).await;
+    let load = Load::start(proxy.address, 8, None, get("/"));
+    testkit::until("enough requests", async || load.sent() > 4000).await;
+    let report = load.stop().await.unwrap();
+    assert_eq!(
+        (report.failed(), report.total()),
+        (0, report.with_status(200))
+    );
+
+    let observed = proxy.plane.observe().await;
+    let arms = &observed[0].cells[0].arms;
+    assert_eq!(arms[0].routed, report.with_text("s"));
+    assert_eq!(arms[1].routed, report.with_text("c"));
+    let (total, share) = (report.total() as f64, 1.0 / 8.0);
+    let deviation = (total * share * (1.0 - share)).sqrt();
+    // Six and a half standard deviations: a false alarm in 10^10 runs.
+    let off = (arms[1].routed as f64 - total * share).abs() / deviation;
+    assert!(off < 6.5, "{} of {total}", arms[1].routed);
+}
+
+#[tokio::test]
+async fn a_request_counts_under_the_weights_that_drew_it() {
+    let server = RawServer::start(|come| match come {
+        come if come.starts_with(b"GET /slow") => {
+            Reaction::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal".to_vec())
+        }
+        _ => Reaction::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec()),
+    })
+    .await
+    .unwrap();
+    let proxy = Proxy::running(&gateway(&[("v", 5, &[server.address])])).await;
+    let mut slow = proxy.client().await;
+    slow.send(get("/slow")).await.unwrap();
+    slow.read_until(b"hal").await.unwrap();
+    proxy
+        .apply(&gateway(&[("v", 50, &[server.address])]))
+        .await
+        .unwrap();
+    proxy.get("/").await;
+
+    let arms = |observed: Vec<view::observe::Observations>| {
+        let cells = observed.into_iter().flat_map(|o| o.cells);
+        let mut arms: Vec<_> = cells.map(|cell| cell.arms[0].clone()).collect();
+        arms.sort_by_key(|arm| arm.weight);
+        arms.iter()
+            .map(|a| (a.weight, a.routed, a.outcomes.values().sum()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(arms(proxy.plane.observe().await), [(5, 1, 0), (50, 1, 1)]);
+    drop(slow);
+    testkit::until("the old request ends under its old weight", async || {
+        arms(proxy.plane.observe().await) == [(5, 0, 1)]
+    })
+    .await;
+}

@@ -1,0 +1,330 @@
+//! Performs one step of a release, and journals it.
+//!
+//! Makes no choice: what to do is the plan. A step inside the store (mesh resources, share) is one commit
+//! together with its event; a step outside it (a build, tasks) is journalled before and after, and may be
+//! repeated. So a release that was cut off anywhere goes on from its journal.
+
+use std::sync::Arc;
+
+use model::draft::{Author, Draft};
+use model::{Share, Timestamp};
+use store::{Change, Durability, Expect, Store};
+
+use crate::journal::{Ending, Event, Outcome, Record, Version};
+use crate::mesh::{self, Sides};
+use crate::planner::{Plan, Step};
+use crate::{Actuator, Fault, Manifest, ReleaseId, State};
+
+/// One release on its way: its journal and its state, always in step.
+#[derive(Debug)]
+pub struct Release {
+    pub id: ReleaseId,
+    pub state: State,
+    /// The position of its last event.
+    pub position: u64,
+}
+
+#[derive(Debug)]
+pub struct Executor {
+    pub manifest: Arc<Manifest>,
+    pub store: Arc<dyn Store>,
+    pub actuator: Arc<dyn Actuator>,
+    pub ambient: Arc<dyn Ambient>,
+}
+
+/// What a write needs from the world: the time, an owner and unique ids.
+pub trait Ambient: Send + Sync + std::fmt::Debug {
+    fn now(&self) -> Timestamp;
+
+    fn author(&self) -> Author;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not {step}")]
+    Mesh {
+        step: String,
+        #[source]
+        source: model::Error,
+    },
+    #[error("could not write the journal of {id}")]
+    Store {
+        id: ReleaseId,
+        #[source]
+        source: store::Error,
+    },
+    #[error("could not write the mesh")]
+    Prepare(#[source] store::Error),
+    /// The same step may succeed later.
+    #[error("could not {step}: {reason}")]
+    Transient { step: String, reason: String },
+    #[error("the journal of {id} makes no sense at position {position}")]
+    Journal { id: ReleaseId, position: u64 },
+}
+
+impl Executor {
+    /// Brings the mesh, its gateway and the services that have a stable version in line with the manifest.
+    pub async fn prepare(&self, stable: &[(String, Version)]) -> Result<(), Error> {
+        let change = self.draft("prepare the mesh", |draft| {
+            mesh::ensure_mesh(draft, &self.manifest)?;
+            for (service, version) in stable {
+                mesh::join(draft, &self.manifest, service, &version.tag)?;
+                mesh::ensure_service(draft, &self.manifest, service)?;
+            }
+            Ok(())
+        })?;
+        self.store.commit(change).await.map_err(Error::Prepare)?;
+        Ok(())
+    }
+
+    /// Writes down a request: the release exists from here on.
+    pub async fn request(&self, id: ReleaseId, request: crate::journal::Request) -> Result<Release, Error> {
+        let at = self.ambient.now();
+        let mut release = Release {
+            state: State::requested(request.clone(), at),
+            id,
+            position: 0,
+        };
+        self.append(&mut release, Event::Requested { request }).await?;
+        Ok(release)
+    }
+
+    /// Reads a release back from its journal.
+    pub async fn resume(&self, id: ReleaseId) -> Result<Release, Error> {
+        let entries = self.store.journal(&id.stream(), 0).await.map_err(|source| Error::Store {
+            id: id.clone(),
+            source,
+        })?;
+        let position = entries.last().map_or(0, |entry| entry.position);
+        let mut records = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let record: Record = serde_json::from_value(entry.body).map_err(|_| Error::Journal {
+                id: id.clone(),
+                position: entry.position,
+            })?;
+            records.push(record);
+        }
+        let state = State::replay(records).ok_or_else(|| Error::Journal {
+            id: id.clone(),
+            position: 0,
+        })?;
+        Ok(Release { id, state, position })
+    }
+
+    /// Writes down what happened to a release.
+    pub async fn append(&self, release: &mut Release, event: Event) -> Result<(), Error> {
+        self.commit(release, Change::new(), event).await
+    }
+
+    /// Performs the plan's step. `Wait` does nothing.
+    pub async fn perform(&self, release: &mut Release, plan: &Plan) -> Result<(), Error> {
+        match &plan.step {
+            Step::Wait => Ok(()),
+            Step::Build => self.build(release).await,
+            Step::Join => self.join(release).await,
+            Step::StartTasks => self.start_tasks(release).await,
+            Step::Admit => self.append(release, Event::TasksHealthy).await,
+            Step::SetShare(share) => self.set_share(release, *share, &plan.why).await,
+            Step::Decide(ending) => {
+                let event = Event::Decided {
+                    ending: *ending,
+                    reason: plan.why.clone(),
+                };
+                self.append(release, event).await
+            }
+            Step::Leave => self.leave(release).await,
+            Step::Retire => self.retire(release).await,
+            Step::Finish(outcome) => self.finish(release, *outcome, &plan.why).await,
+        }
+    }
+
+    async fn build(&self, release: &mut Release) -> Result<(), Error> {
+        self.begin(release, "build").await?;
+        let built = self.actuator.build(&release.id, &release.state.request).await;
+        match outcome_of("build", built)? {
+            Ok(version) => self.append(release, Event::Built { version }).await,
+            Err(reason) => self.give_up(release, format!("the build failed: {reason}")).await,
+        }
+    }
+
+    async fn start_tasks(&self, release: &mut Release) -> Result<(), Error> {
+        let Some(version) = release.state.version.clone() else {
+            return Ok(());
+        };
+        self.begin(release, "start tasks").await?;
+        let request = &release.state.request;
+        let started = self.actuator.start_tasks(&request.service, &version, request.tasks).await;
+        match outcome_of("start tasks", started)? {
+            Ok(()) => self.append(release, Event::TasksStarted).await,
+            Err(reason) => self.give_up(release, format!("the tasks could not be started: {reason}")).await,
+        }
+    }
+
+    async fn join(&self, release: &mut Release) -> Result<(), Error> {
+        let request = &release.state.request;
+        let Some(version) = &release.state.version else {
+            return Ok(());
+        };
+        let node = self.manifest.virtual_node(&request.service, &version.tag);
+        let change = self.draft("join the mesh", |draft| {
+            mesh::ensure_mesh(draft, &self.manifest)?;
+            mesh::join(draft, &self.manifest, &request.service, &version.tag)
+        })?;
+        let event = Event::Joined {
+            virtual_node: node.name().to_owned(),
+        };
+        self.commit(release, change, event).await
+    }
+
+    async fn set_share(&self, release: &mut Release, share: Share, reason: &str) -> Result<(), Error> {
+        let request = &release.state.request;
+        let Some(canary) = &release.state.version else {
+            return Ok(());
+        };
+        let canary = self.manifest.virtual_node(&request.service, &canary.tag);
+        let change = self.draft("set the share", |draft| match &request.baseline {
+            Some(stable) => {
+                let stable = self.manifest.virtual_node(&request.service, &stable.tag);
+                let sides = Sides {
+                    stable: stable.name(),
+                    canary: canary.name(),
+                };
+                mesh::set_share(draft, &self.manifest.route(&request.service), sides, share)
+            }
+            None => mesh::open(draft, &self.manifest, &request.service, canary.name()),
+        })?;
+        let event = Event::ShareSet {
+            share,
+            reason: reason.to_owned(),
+        };
+        self.commit(release, change, event).await
+    }
+
+    async fn leave(&self, release: &mut Release) -> Result<(), Error> {
+        let Some((stays, leaves)) = sides(&release.state) else {
+            return Ok(());
+        };
+        let service = &release.state.request.service;
+        let node = self.manifest.virtual_node(service, &leaves.tag);
+        let change = self.draft("leave the mesh", |draft| {
+            if let Some(stays) = &stays {
+                let stays = self.manifest.virtual_node(service, &stays.tag);
+                mesh::send_all_to(draft, &self.manifest.route(service), stays.name())?;
+            }
+            draft.remove(&node)
+        })?;
+        let event = Event::Left {
+            virtual_node: node.name().to_owned(),
+        };
+        self.commit(release, change, event).await
+    }
+
+    async fn retire(&self, release: &mut Release) -> Result<(), Error> {
+        let Some((_, leaves)) = sides(&release.state) else {
+            return Ok(());
+        };
+        self.begin(release, "stop tasks").await?;
+        let retired = self.actuator.retire(&release.state.request.service, &leaves).await;
+        if let Err(fault) = retired {
+            return Err(Error::Transient {
+                step: "stop tasks".to_owned(),
+                reason: fault.to_string(),
+            });
+        }
+        self.append(release, Event::Retired { version: leaves.tag }).await
+    }
+
+    async fn finish(&self, release: &mut Release, outcome: Outcome, reason: &str) -> Result<(), Error> {
+        let mut change = Change::new();
+        if let (Outcome::Promoted, Some(version)) = (outcome, &release.state.version) {
+            let stream = stable_stream(&release.state.request.service);
+            change = change.append(stream, serde_json::json!(version));
+        }
+        let event = Event::Ended {
+            outcome,
+            reason: reason.to_owned(),
+        };
+        self.commit(release, change, event).await
+    }
+
+    /// The version cannot be had: the release ends before any traffic saw it.
+    async fn give_up(&self, release: &mut Release, reason: String) -> Result<(), Error> {
+        let ending = Ending::RollBack;
+        self.append(release, Event::Decided { ending, reason }).await
+    }
+
+    async fn begin(&self, release: &mut Release, step: &str) -> Result<(), Error> {
+        let step = step.to_owned();
+        self.append(release, Event::Began { step }).await
+    }
+
+    /// Mesh changes as one store change, which fails if somebody else changes the same resources first.
+    fn draft(&self, step: &str, edit: impl FnOnce(&mut Draft) -> Result<(), model::Error>) -> Result<Change, Error> {
+        let mut draft = Draft::new(&self.store.snapshot(), self.ambient.author());
+        edit(&mut draft).map_err(|source| Error::Mesh {
+            step: step.to_owned(),
+            source,
+        })?;
+        Ok(draft.finish().into_iter().fold(Change::new(), |change, resource| {
+            let change = change.expect(match &resource.before {
+                None => Expect::Absent(resource.id.clone()),
+                Some(before) => Expect::Version {
+                    id: resource.id.clone(),
+                    version: before.metadata.version,
+                },
+            });
+            match resource.after {
+                Some(after) => change.put(Arc::unwrap_or_clone(after)),
+                None => change.remove(resource.id),
+            }
+        }))
+    }
+
+    /// The change and its event in one commit, then the state.
+    async fn commit(&self, release: &mut Release, change: Change, event: Event) -> Result<(), Error> {
+        let at = self.ambient.now();
+        let evidence = matches!(event, Event::Observed { .. });
+        let record = Record { at, event };
+        let stream = release.id.stream();
+        let position = release.position;
+        let change = change
+            .expect(Expect::Position {
+                stream: stream.clone(),
+                position,
+            })
+            // Evidence that is lost in a crash was not acted upon; it is not worth a disk flush.
+            .durability(if evidence { Durability::Eventual } else { Durability::Durable })
+            .append(stream, serde_json::json!(record));
+        self.store.commit(change).await.map_err(|source| Error::Store {
+            id: release.id.clone(),
+            source,
+        })?;
+        release.position += 1;
+        release.state.apply(&record);
+        Ok(())
+    }
+}
+
+/// Where a service's stable versions are written down, the last one last.
+pub fn stable_stream(service: &str) -> String {
+    format!("stable/{service}")
+}
+
+/// The side that stays, if any, and the side that leaves.
+fn sides(state: &State) -> Option<(Option<Version>, Version)> {
+    let (stays, leaves) = state.sides(state.decided.as_ref()?.ending);
+    Some((stays.cloned(), leaves?.clone()))
+}
+
+/// A permanent fault is an answer; a transient one is an error of this attempt.
+fn outcome_of<T>(step: &str, result: Result<T, Fault>) -> Result<Result<T, String>, Error> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Fault::Permanent(reason)) => Ok(Err(reason)),
+        Err(Fault::Transient(reason)) => Err(Error::Transient {
+            step: step.to_owned(),
+            reason,
+        }),
+    }
+}
+

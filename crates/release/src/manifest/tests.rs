@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+use super::*;
+
+const SMALLEST: &str = "mesh: shop\nservices:\n  crystal:\n    run: ./server\n";
+
+fn refusal(text: &str) -> String {
+    Manifest::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_smallest_manifest_gets_every_default() {
+    let manifest = Manifest::parse(SMALLEST).unwrap();
+    assert_eq!(manifest.host("crystal"), "crystal.shop.local");
+    assert_eq!(manifest.path("crystal"), "/");
+    assert_eq!(manifest.gateway.port, 8080);
+    let crystal = &manifest.services["crystal"];
+    assert_eq!(crystal.run.words(), ["sh", "-c", "./server"]);
+    assert_eq!(crystal.tag.as_str(), "vanilla");
+    assert_eq!(crystal.health.interval.0, Duration::from_secs(5));
+    assert_eq!(
+        crystal.release.policy(),
+        Policy::Auto {
+            max_share: model::Share::from_basis_points(5000).unwrap()
+        }
+    );
+}
+
+#[test]
+fn several_services_get_a_path_each() {
+    let manifest = Manifest::parse(
+        "mesh: shop\nservices:\n  a: { run: [./a], backends: [b] }\n  b: { run: [./b, --fast], path: /other }\n",
+    )
+    .unwrap();
+    assert_eq!(manifest.path("a"), "/a");
+    assert_eq!(manifest.path("b"), "/other");
+    assert_eq!(manifest.services["b"].run.words(), ["./b", "--fast"]);
+}
+
+#[test]
+fn bad_fields_are_refused_on_their_line() {
+    for (line, text, words) in [
+        (4, SMALLEST.replace("./server", "''"), "may not be empty"),
+        (5, format!("{SMALLEST}    taks: 3\n"), "unknown field `taks`"),
+        (5, format!("{SMALLEST}    stop_grace: 10\n"), "no duration"),
+        (5, format!("{SMALLEST}    path: web\n"), "begin with `/`"),
+        (1, SMALLEST.replace("shop", "../shop"), "is no name"),
+        (5, format!("{SMALLEST}    release: {{ steps: [5, 101] }}\n"), "101"),
+    ] {
+        let refusal = refusal(&text);
+        assert!(refusal.contains(words), "{refusal}");
+        assert!(refusal.contains(&format!("line {line}")), "{refusal}");
+    }
+}
+
+#[test]
+fn rules_over_several_fields_name_the_field() {
+    for (tail, field) in [
+        ("    tasks: 0\n", "services.crystal.tasks"),
+        ("    backends: [nodejs]\n", "services.crystal.backends"),
+        ("    release: { steps: [50, 25, 100] }\n", "services.crystal.release.steps"),
+        ("    release: { steps: [5, 25] }\n", "services.crystal.release.steps"),
+        ("    release: { failure_budget: 0 }\n", "services.crystal.release.failure_budget"),
+        ("    release: { false_promotion: 5 }\n", "services.crystal.release.false_promotion"),
+        ("    health: { interval: 1s }\n", "services.crystal.health.interval"),
+        ("    health: { healthy_threshold: 1 }\n", "services.crystal.health.healthy_threshold"),
+        ("  other: { run: x, host: crystal.shop.local }\n", "host"),
+    ] {
+        let refusal = refusal(&format!("{SMALLEST}{tail}"));
+        assert!(refusal.contains(field), "{refusal}");
+    }
+}
+
+#[test]
+fn durations_print_as_they_are_written() {
+    for text in ["250ms", "90s", "5m", "1h", "0s"] {
+        let duration: TextDuration = text.parse().unwrap();
+        assert_eq!(duration.to_string(), text);
+    }
+    for text in ["", "5", "s", "-1s", "1.5s", "5d", "99999999999999999999s", "18446744073709551615h"] {
+        assert!(text.parse::<TextDuration>().is_err(), "{text}");
+    }
+}

@@ -1,0 +1,237 @@
+//! The planner: what a release does next, and why.
+//!
+//! Pure: `(state, world, now) -> Plan`. Everything it decides by is in its arguments, so each decision can
+//! be computed again; the executor performs the step and makes no choice of its own.
+
+use std::time::Duration;
+
+use judge::{BasisPoints, Decision, Exposure, Hold};
+use model::{Share, Timestamp};
+
+use crate::Policy;
+use crate::journal::{Ending, Order, Outcome};
+use crate::state::{Decided, State};
+
+/// What the planner sees of the world outside the journal.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Healthy tasks of the new version.
+    pub healthy: u32,
+    /// What the driver says of a task that is not healthy.
+    pub trouble: Option<String>,
+    /// Every proxy carries the newest revision of the mesh.
+    pub settled: bool,
+    /// Requests that drew the side that leaves and have not ended yet.
+    pub in_flight: u64,
+    /// Requests a second on the route, over the last seconds.
+    pub rate: f64,
+}
+
+/// The next step and, for people, its reason.
+#[must_use = "a plan that nobody performs changes nothing"]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub step: Step,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    Build,
+    /// Put the version's virtual node into the mesh.
+    Join,
+    StartTasks,
+    /// Note that every task is healthy.
+    Admit,
+    SetShare(Share),
+    Decide(Ending),
+    /// Take the side that ends out of the route and the mesh.
+    Leave,
+    /// Stop its tasks.
+    Retire,
+    Finish(Outcome),
+    /// Nothing to do before the world changes.
+    Wait,
+}
+
+impl Step {
+    fn because(self, why: impl Into<String>) -> Plan {
+        Plan {
+            step: self,
+            why: why.into(),
+        }
+    }
+}
+
+/// Time from a weight set to evidence of it: proxies report five times a second, one report may be on its way.
+pub const LOOP_LATENCY: Duration = Duration::from_millis(500);
+
+/// A share chosen by the judge is left alone until it has had time to show in the evidence.
+const LEAST_TIME_AT_SHARE: Duration = Duration::from_secs(1);
+
+pub fn plan(state: &State, world: &World, now: Timestamp) -> Plan {
+    match (&state.ended, &state.decided) {
+        (Some(ended), _) => Step::Wait.because(format!("{}: {}", ended.outcome, ended.reason)),
+        (None, Some(decided)) => wind_up(state, decided, world, now),
+        (None, None) => advance(state, world, now),
+    }
+}
+
+/// From request to decision.
+fn advance(state: &State, world: &World, now: Timestamp) -> Plan {
+    if state.pending == Some(Order::Rollback) {
+        return Step::Decide(Ending::RollBack).because("ordered");
+    }
+    let Some(version) = &state.version else {
+        return Step::Build.because(format!("version {} is not built yet", state.request.tag));
+    };
+    if state.virtual_node.is_none() {
+        return Step::Join.because(format!("{} has no virtual node yet", version.tag));
+    }
+    let Some(started_at) = state.tasks_started_at else {
+        if !world.settled {
+            return Step::Wait.because("the proxies do not carry its virtual node yet");
+        }
+        return Step::StartTasks.because(format!("no task of {} runs yet", version.tag));
+    };
+    if !state.healthy {
+        return admit_when_healthy(state, world, now.since(started_at));
+    }
+    if state.request.baseline.is_none() {
+        return Step::Decide(Ending::Promote).because("the service's first version");
+    }
+    if state.pending == Some(Order::Promote) {
+        return Step::Decide(Ending::Promote).because("ordered");
+    }
+    if state.judge.decision() == Decision::RollBack {
+        return Step::Decide(Ending::RollBack).because(state.verdict().sentence);
+    }
+    if let Some(Order::Set { share }) = state.pending {
+        return Step::SetShare(share).because("ordered");
+    }
+    if state.held {
+        return Step::Wait.because(format!("held at {}", state.share));
+    }
+    follow_policy(state, world, now)
+}
+
+fn admit_when_healthy(state: &State, world: &World, waited: Duration) -> Plan {
+    let (healthy, desired) = (world.healthy, state.request.tasks);
+    if healthy >= desired {
+        return Step::Admit.because(format!("{healthy} of {desired} tasks are healthy"));
+    }
+    let progress = format!("{healthy} of {desired} tasks are healthy");
+    let limit = state.request.limits.start_timeout;
+    if waited < limit.0 {
+        return Step::Wait.because(progress);
+    }
+    let trouble = match &world.trouble {
+        Some(trouble) => format!(" ({trouble})"),
+        None => String::new(),
+    };
+    Step::Decide(Ending::RollBack).because(format!("only {progress} after {limit}{trouble}"))
+}
+
+fn follow_policy(state: &State, world: &World, now: Timestamp) -> Plan {
+    let waited = now.since(state.share_since);
+    match &state.request.policy {
+        Policy::Manual => Step::Wait.because(format!("at {}; waiting for orders", state.share)),
+        Policy::Steps {
+            shares,
+            least_time,
+            least_requests,
+        } => {
+            let next = shares.iter().copied().find(|&share| share > state.share);
+            let Some(next) = next.filter(|&share| share < Share::WHOLE) else {
+                return finish_steps(state, waited, least_time.0, *least_requests);
+            };
+            match step_lacks(state, waited, least_time.0, *least_requests) {
+                Some(lack) => Step::Wait.because(lack),
+                None => Step::SetShare(next).because("the next step of the policy"),
+            }
+        }
+        Policy::Auto { max_share } => follow_judge(state, world, waited, *max_share),
+    }
+}
+
+fn finish_steps(state: &State, waited: Duration, least_time: Duration, least_requests: u64) -> Plan {
+    match step_lacks(state, waited, least_time, least_requests) {
+        Some(lack) => Step::Wait.because(lack),
+        None => Step::Decide(Ending::Promote).because("every step of the policy was passed"),
+    }
+}
+
+/// What a step of the policy still needs before the next; the start at 0 % needs nothing.
+fn step_lacks(state: &State, waited: Duration, least_time: Duration, least_requests: u64) -> Option<String> {
+    if state.share == Share::ZERO {
+        return None;
+    }
+    if waited < least_time {
+        let left = (least_time - waited).as_secs_f64().ceil();
+        return Some(format!("at {}: {left} s to go", state.share));
+    }
+    let missing = least_requests.saturating_sub(state.share_requests);
+    (missing > 0).then(|| format!("at {}: {missing} canary requests to go", state.share))
+}
+
+/// The judge's largest first share, in basis points: it finds faults with the fewest failures for the time it takes.
+const FIRST_SHARE: u32 = 1000;
+
+fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share) -> Plan {
+    let verdict = state.verdict();
+    if verdict.decision == Decision::Promote {
+        return Step::Decide(Ending::Promote).because(verdict.sentence);
+    }
+    let limits = &state.request.limits;
+    let exposure = Exposure {
+        budget: limits.failure_budget,
+        rate: world.rate,
+        loop_latency: LOOP_LATENCY,
+        first: BasisPoints::new(FIRST_SHARE),
+        cap: BasisPoints::new(max_share.basis_points().into()),
+    };
+    let current = BasisPoints::new(state.share.basis_points().into());
+    let next = judge::next_share(&limits.judge, &state.judge, &exposure, current);
+    let next = u16::try_from(next.get()).ok().and_then(|points| Share::from_basis_points(points).ok());
+    let next = next.unwrap_or(state.share);
+    let budget = limits.failure_budget;
+    if next < state.share {
+        return Step::SetShare(next).because(format!("failures came in; {budget} more are within the budget"));
+    }
+    let may_rise = state.share == Share::ZERO || waited >= LEAST_TIME_AT_SHARE;
+    if next > state.share && may_rise && verdict.hold != Some(Hold::SharedIncident) {
+        return Step::SetShare(next).because(format!("within the budget of {budget} extra failures"));
+    }
+    Step::Wait.because(verdict.sentence)
+}
+
+/// From decision to end: everything on the side that stays, then the other side leaves.
+fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> Plan {
+    let (outcome, share) = match decided.ending {
+        Ending::Promote => (Outcome::Promoted, Share::WHOLE),
+        Ending::RollBack if !state.healthy => (Outcome::Abandoned, Share::ZERO),
+        Ending::RollBack => (Outcome::RolledBack, Share::ZERO),
+    };
+    let why = decided.reason.as_str();
+    if state.healthy && state.share != share {
+        return Step::SetShare(share).because(why);
+    }
+    let (_, leaves) = state.sides(decided.ending);
+    let Some(leaves) = leaves.filter(|_| state.virtual_node.is_some()) else {
+        return Step::Finish(outcome).because(why);
+    };
+    if !state.left {
+        let drained = world.settled && world.in_flight == 0;
+        if !drained && now.since(state.share_since) < state.request.limits.drain_timeout.0 {
+            return Step::Wait.because(format!("{} requests are still in flight on {}", world.in_flight, leaves.tag));
+        }
+        return Step::Leave.because(format!("{} serves nothing now", leaves.tag));
+    }
+    if !state.retired {
+        return Step::Retire.because(format!("{} is out of the mesh", leaves.tag));
+    }
+    Step::Finish(outcome).because(why)
+}
+
+#[cfg(test)]
+mod tests;

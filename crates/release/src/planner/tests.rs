@@ -1,0 +1,190 @@
+use std::time::Duration;
+
+use super::*;
+use crate::journal::Event;
+use crate::testing::{admitted, at, auto, calm, happen, observed, percent, request, started, steps, version};
+
+fn step(state: &State, world: &World, second: i64) -> Step {
+    plan(state, world, at(second)).step
+}
+
+fn set(share: Share) -> Event {
+    Event::ShareSet {
+        share,
+        reason: String::new(),
+    }
+}
+
+fn ordered(order: Order) -> Event {
+    Event::Ordered {
+        order,
+        by: "test".to_owned(),
+    }
+}
+
+#[test]
+fn a_version_is_built_joins_the_mesh_and_gets_traffic_when_its_tasks_are_healthy() {
+    let mut state = State::requested(request(auto()), at(0));
+    assert_eq!(step(&state, &calm(), 0), Step::Build);
+    happen(&mut state, 1, Event::Built { version: version("epoch") });
+    assert_eq!(step(&state, &calm(), 1), Step::Join);
+    happen(&mut state, 1, Event::Joined { virtual_node: "crystal-sd-epoch".to_owned() });
+    assert_eq!(step(&state, &calm(), 1), Step::StartTasks);
+    happen(&mut state, 2, Event::TasksStarted);
+    let two_of_three = World { healthy: 2, ..calm() };
+    assert_eq!(step(&state, &two_of_three, 3), Step::Wait);
+    assert_eq!(step(&state, &calm(), 3), Step::Admit);
+    happen(&mut state, 3, Event::TasksHealthy);
+    assert!(matches!(step(&state, &two_of_three, 4), Step::SetShare(_)), "health is now the proxies' affair");
+}
+
+#[test]
+fn tasks_that_never_get_healthy_end_the_release_before_any_traffic() {
+    let mut state = started(auto());
+    let world = World {
+        healthy: 1,
+        trouble: Some("crystal/epoch/2 exited with 1".to_owned()),
+        ..calm()
+    };
+    assert_eq!(step(&state, &world, 59), Step::Wait);
+    let plan = plan(&state, &world, at(60));
+    assert_eq!(plan.step, Step::Decide(Ending::RollBack));
+    assert_eq!(
+        plan.why,
+        "only 1 of 3 tasks are healthy after 1m (crystal/epoch/2 exited with 1)"
+    );
+    let reason = plan.why;
+    happen(&mut state, 60, Event::Decided { ending: Ending::RollBack, reason });
+    assert_eq!(step(&state, &world, 60), Step::Leave);
+    happen(&mut state, 60, Event::Left { virtual_node: "crystal-sd-epoch".to_owned() });
+    assert_eq!(step(&state, &world, 60), Step::Retire);
+    happen(&mut state, 61, Event::Retired { version: "epoch".to_owned() });
+    assert_eq!(step(&state, &world, 61), Step::Finish(Outcome::Abandoned));
+}
+
+#[test]
+fn a_failed_build_leaves_nothing_to_undo() {
+    let mut state = State::requested(request(auto()), at(0));
+    let reason = "the build failed".to_owned();
+    happen(&mut state, 1, Event::Decided { ending: Ending::RollBack, reason });
+    assert_eq!(step(&state, &calm(), 1), Step::Finish(Outcome::Abandoned));
+}
+
+#[test]
+fn a_first_version_takes_everything_at_once() {
+    let mut state = admitted(auto());
+    state.request.baseline = None;
+    assert_eq!(step(&state, &calm(), 0), Step::Decide(Ending::Promote));
+    let reason = String::new();
+    happen(&mut state, 0, Event::Decided { ending: Ending::Promote, reason });
+    assert_eq!(step(&state, &calm(), 0), Step::SetShare(Share::WHOLE));
+    happen(&mut state, 0, set(Share::WHOLE));
+    assert_eq!(step(&state, &calm(), 0), Step::Finish(Outcome::Promoted));
+}
+
+#[test]
+fn steps_want_their_time_and_their_requests() {
+    let mut state = admitted(steps(Duration::from_secs(30), 100));
+    assert_eq!(step(&state, &calm(), 0), Step::SetShare(percent(5)));
+    happen(&mut state, 10, set(percent(5)));
+    happen(&mut state, 20, observed(percent(5), (99, 0), (1900, 0)));
+    assert_eq!(step(&state, &calm(), 39), Step::Wait, "too early");
+    assert_eq!(step(&state, &calm(), 40), Step::Wait, "one request is missing");
+    happen(&mut state, 41, observed(percent(5), (1, 0), (0, 0)));
+    assert_eq!(step(&state, &calm(), 41), Step::SetShare(percent(25)));
+    happen(&mut state, 50, set(percent(25)));
+    happen(&mut state, 51, observed(percent(5), (500, 0), (0, 0)));
+    assert_eq!(step(&state, &calm(), 90), Step::Wait, "late ends of an old share do not count");
+}
+
+#[test]
+fn the_last_step_promotes() {
+    let mut state = admitted(steps(Duration::from_secs(30), 0));
+    happen(&mut state, 0, set(percent(50)));
+    assert_eq!(step(&state, &calm(), 29), Step::Wait);
+    assert_eq!(step(&state, &calm(), 30), Step::Decide(Ending::Promote));
+}
+
+#[test]
+fn the_judge_rolls_back_under_every_policy_even_on_hold() {
+    for policy in [auto(), steps(Duration::ZERO, 0), Policy::Manual] {
+        let mut state = admitted(policy);
+        happen(&mut state, 1, ordered(Order::Set { share: percent(5) }));
+        happen(&mut state, 1, set(percent(5)));
+        happen(&mut state, 2, observed(percent(5), (20, 10), (380, 0)));
+        assert_eq!(step(&state, &calm(), 2), Step::Decide(Ending::RollBack));
+    }
+}
+
+#[test]
+fn auto_starts_small_grows_and_promotes_with_a_certificate() {
+    let mut state = admitted(auto());
+    let mut second = 0;
+    let mut shares = Vec::new();
+    loop {
+        match step(&state, &calm(), second) {
+            Step::SetShare(share) => {
+                shares.push(share);
+                happen(&mut state, second, set(share));
+            }
+            Step::Wait => {}
+            Step::Decide(ending) => {
+                assert_eq!(ending, Ending::Promote);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+        second += 1;
+        assert!(second < 300, "no certificate after 300 s at {shares:?}");
+        let canary = (state.share.fraction() * 100.0).round() as u64;
+        let share = state.share;
+        happen(&mut state, second, observed(share, (canary, 0), (100 - canary, 0)));
+    }
+    assert_eq!(shares.first(), Some(&percent(10)));
+    assert!(shares.is_sorted(), "{shares:?}");
+    assert_eq!(shares.last(), Some(&percent(50)));
+}
+
+#[test]
+fn a_share_set_by_hand_stays_until_resumed() {
+    let mut state = admitted(auto());
+    let share = Share::from_basis_points(1250).unwrap();
+    happen(&mut state, 1, ordered(Order::Set { share }));
+    assert_eq!(step(&state, &calm(), 1), Step::SetShare(share));
+    happen(&mut state, 1, set(share));
+    assert_eq!(step(&state, &calm(), 1000), Step::Wait);
+    happen(&mut state, 1001, ordered(Order::Resume));
+    assert!(matches!(step(&state, &calm(), 1002), Step::SetShare(next) if next > share));
+}
+
+#[test]
+fn orders_to_end_are_obeyed_at_once_but_promotion_waits_for_tasks() {
+    let mut state = State::requested(request(auto()), at(0));
+    happen(&mut state, 0, ordered(Order::Promote));
+    assert_eq!(step(&state, &calm(), 0), Step::Build);
+    happen(&mut state, 0, ordered(Order::Rollback));
+    assert_eq!(step(&state, &calm(), 0), Step::Decide(Ending::RollBack));
+
+    let mut state = admitted(Policy::Manual);
+    happen(&mut state, 0, ordered(Order::Promote));
+    assert_eq!(step(&state, &calm(), 0), Step::Decide(Ending::Promote));
+}
+
+#[test]
+fn a_side_leaves_only_when_its_requests_have_ended() {
+    let mut state = admitted(auto());
+    let reason = "good".to_owned();
+    happen(&mut state, 1, Event::Decided { ending: Ending::Promote, reason });
+    assert_eq!(step(&state, &calm(), 1), Step::SetShare(Share::WHOLE));
+    happen(&mut state, 1, set(Share::WHOLE));
+    let unsettled = World { settled: false, ..calm() };
+    assert_eq!(step(&state, &unsettled, 1), Step::Wait, "a proxy may still draw the old side");
+    let busy = World { in_flight: 2, ..calm() };
+    assert_eq!(step(&state, &busy, 2), Step::Wait);
+    assert_eq!(step(&state, &busy, 31), Step::Leave, "the drain time-out is over");
+    assert_eq!(step(&state, &calm(), 2), Step::Leave);
+    happen(&mut state, 2, Event::Left { virtual_node: "crystal-sd-vanilla".to_owned() });
+    assert_eq!(step(&state, &calm(), 2), Step::Retire);
+    happen(&mut state, 3, Event::Retired { version: "vanilla".to_owned() });
+    assert_eq!(step(&state, &calm(), 3), Step::Finish(Outcome::Promoted));
+}

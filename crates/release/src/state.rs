@@ -1,0 +1,163 @@
+//! A release's state: its events, folded.
+
+use model::{Share, Timestamp};
+
+use crate::journal::{Ending, Event, Order, Outcome, Record, Request, Version};
+
+/// Everything the planner knows of a release's past.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub request: Request,
+    pub requested_at: Timestamp,
+    pub version: Option<Version>,
+    /// The version's virtual node, once it is in the mesh.
+    pub virtual_node: Option<String>,
+    pub tasks_started_at: Option<Timestamp>,
+    /// All tasks have been healthy, so the route may lead to them.
+    pub healthy: bool,
+    pub share: Share,
+    pub share_since: Timestamp,
+    /// Canary requests that ended since the share was set.
+    pub share_requests: u64,
+    /// People hold the share; the policy does not move it.
+    pub held: bool,
+    /// An order that no step has carried out yet.
+    pub pending: Option<Order>,
+    pub judge: judge::State,
+    pub decided: Option<Decided>,
+    pub left: bool,
+    pub retired: bool,
+    pub ended: Option<Ended>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    pub ending: Ending,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub outcome: Outcome,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+impl State {
+    /// Folds a journal; `None` if it does not begin with a request.
+    pub fn replay(records: impl IntoIterator<Item = Record>) -> Option<Self> {
+        let mut records = records.into_iter();
+        let first = records.next()?;
+        let Event::Requested { request } = first.event else {
+            return None;
+        };
+        let mut state = Self::requested(request, first.at);
+        for record in records {
+            state.apply(&record);
+        }
+        Some(state)
+    }
+
+    pub fn requested(request: Request, at: Timestamp) -> Self {
+        Self {
+            judge: judge::State::default(),
+            request,
+            requested_at: at,
+            version: None,
+            virtual_node: None,
+            tasks_started_at: None,
+            healthy: false,
+            share: Share::ZERO,
+            share_since: at,
+            share_requests: 0,
+            held: false,
+            pending: None,
+            decided: None,
+            left: false,
+            retired: false,
+            ended: None,
+        }
+    }
+
+    pub fn apply(&mut self, record: &Record) {
+        let at = record.at;
+        match &record.event {
+            Event::Requested { .. } | Event::Began { .. } => {}
+            Event::Built { version } => self.version = Some(version.clone()),
+            Event::Joined { virtual_node } => self.virtual_node = Some(virtual_node.clone()),
+            Event::TasksStarted => self.tasks_started_at = Some(at),
+            Event::TasksHealthy => {
+                self.healthy = true;
+                self.share_since = at;
+            }
+            Event::ShareSet { share, .. } => {
+                self.share = *share;
+                self.share_since = at;
+                self.share_requests = 0;
+                if self.pending == Some(Order::Set { share: *share }) {
+                    self.pending = None;
+                }
+            }
+            Event::Ordered { order, .. } => self.obey(order),
+            Event::Observed { batch } => {
+                let now_in_force = judge_share(self.share);
+                let levels = batch.levels.iter().filter(|level| level.share == now_in_force);
+                self.share_requests += levels.map(|level| level.tally.canary.requests()).sum::<u64>();
+                self.judge.absorb(&self.request.limits.judge, batch);
+            }
+            Event::Decided { ending, reason } => {
+                self.pending = None;
+                self.decided = Some(Decided {
+                    ending: *ending,
+                    reason: reason.clone(),
+                    at,
+                });
+            }
+            Event::Left { .. } => self.left = true,
+            Event::Retired { .. } => self.retired = true,
+            Event::Ended { outcome, reason } => {
+                self.ended = Some(Ended {
+                    outcome: *outcome,
+                    reason: reason.clone(),
+                    at,
+                });
+            }
+        }
+    }
+
+    fn obey(&mut self, order: &Order) {
+        match order {
+            Order::Hold => self.held = true,
+            Order::Resume => {
+                self.held = false;
+                self.pending = None;
+            }
+            Order::Set { .. } => {
+                self.held = true;
+                self.pending = Some(order.clone());
+            }
+            Order::Promote | Order::Rollback => self.pending = Some(order.clone()),
+        }
+    }
+
+    /// The judge's word on all evidence so far.
+    pub fn verdict(&self) -> judge::Verdict {
+        self.judge.verdict(&self.request.limits.judge)
+    }
+
+    /// The version that stays if the release ends as decided, and the one that goes.
+    pub fn sides(&self, ending: Ending) -> (Option<&Version>, Option<&Version>) {
+        let (old, new) = (self.request.baseline.as_ref(), self.version.as_ref());
+        match ending {
+            Ending::Promote => (new, old),
+            Ending::RollBack => (old, new),
+        }
+    }
+}
+
+/// A share as the judge counts under it.
+pub fn judge_share(share: Share) -> judge::Share {
+    let (canary, total) = (share.basis_points(), Share::WHOLE.basis_points());
+    judge::Share::new(canary.into(), total.into()).unwrap_or(judge::Share::NONE)
+}

@@ -1,0 +1,329 @@
+//! Releases: ask for one, steer it, ask why.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use image::patch::Patch as ParsedPatch;
+use release::journal::{Event, Order, Patch, Record, Request};
+use release::manifest::{Name, Percent, Policy, PolicyKind, ReleaseSettings, TextDuration};
+use release::{ReleaseId, State as ReleaseState};
+
+use super::problem::Refusal;
+use super::types::{
+    FileChange, NewOrder, NewRelease, OrderTaken, PolicyText, Problem, ReleasePlan, ReleaseStatus, StoryLine,
+    Why,
+};
+use super::{Server, narrate, render};
+use crate::actuator::recipe;
+use crate::engine::{self, Progress};
+
+/// Every release of every service, oldest first.
+#[utoipa::path(get, path = "/v1/releases", responses((status = 200, body = [ReleaseStatus])))]
+pub(super) async fn list(State(server): State<Server>) -> Result<Json<Vec<ReleaseStatus>>, Refusal> {
+    let mut releases = Vec::new();
+    for service in server.engine.manifest.services.keys() {
+        for id in server.engine.releases(service.as_str()).await? {
+            releases.push(render::release(&*server.engine.progress(&id).await?));
+        }
+    }
+    Ok(Json(releases))
+}
+
+/// Where a release stands.
+#[utoipa::path(
+    get,
+    path = "/v1/releases/{id}",
+    params(("id" = String, Path, description = "a release (crystal-2), or a service for its running, else last one")),
+    responses((status = 200, body = ReleaseStatus), (status = 404, body = Problem))
+)]
+pub(super) async fn show(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+) -> Result<Json<ReleaseStatus>, Refusal> {
+    Ok(Json(render::release(&*find(&server, &id).await?)))
+}
+
+/// Begins a release, or says what it would be.
+#[utoipa::path(
+    post,
+    path = "/v1/services/{service}/releases",
+    params(("service" = String, Path, description = "the service's name in the manifest")),
+    request_body = NewRelease,
+    responses(
+        (status = 202, description = "begun", body = ReleasePlan),
+        (status = 200, description = "a dry run", body = ReleasePlan),
+        (status = 400, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
+)]
+pub(super) async fn create(
+    State(server): State<Server>,
+    Path(service): Path<String>,
+    body: Result<Json<NewRelease>, JsonRejection>,
+) -> Result<(StatusCode, Json<ReleasePlan>), Refusal> {
+    let new = read(body)?;
+    let engine = &server.engine;
+    let tag = tag_of(&new)?;
+    let patches: Vec<Patch> = new
+        .patches
+        .into_iter()
+        .map(|patch| Patch {
+            name: patch.name,
+            text: patch.text,
+        })
+        .collect();
+    let settings = engine.manifest.services.get(service.as_str()).map(|settings| &settings.release);
+    let policy = match (&new.policy, settings) {
+        (Some(text), Some(settings)) => Some(policy_of(text, settings)?),
+        _ => None,
+    };
+    let request = engine.draft_request(&service, tag.clone(), patches.clone(), policy.clone()).await?;
+    let mut plan = plan(&server, &request)?;
+    if new.dry_run {
+        return Ok((StatusCode::OK, Json(plan)));
+    }
+    let id = engine.request(&service, tag, patches, policy).await?;
+    plan.id = Some(id.to_string());
+    Ok((StatusCode::ACCEPTED, Json(plan)))
+}
+
+/// Checks everything that can be checked before anything is touched.
+fn plan(server: &Server, request: &Request) -> Result<ReleasePlan, Refusal> {
+    let mut stat = image::DiffStat::default();
+    for patch in &request.patches {
+        let parsed = ParsedPatch::parse(patch.text.as_bytes())
+            .map_err(|refusal| Refusal::invalid(format!("{}: {refusal}", patch.name)))?;
+        stat.extend(parsed.stat());
+    }
+    let planned = check_build(server, request)?;
+    let files = stat.files.into_iter().map(|file| FileChange {
+        path: file.path,
+        added: file.added,
+        removed: file.deleted,
+    });
+    let node = server.engine.manifest.virtual_node(&request.service, &request.tag);
+    Ok(ReleasePlan {
+        id: None,
+        service: request.service.clone(),
+        tag: request.tag.clone(),
+        baseline: request.baseline.as_ref().map(|version| version.tag.clone()),
+        virtual_node: node.name().to_owned(),
+        policy: render::policy(&request.policy),
+        files: files.collect(),
+        built: planned.reused.is_some(),
+    })
+}
+
+/// Whether the patches apply to the source as it is now, and whether the result was built before.
+fn check_build(server: &Server, request: &Request) -> Result<image::Planned, Refusal> {
+    let engine = &server.engine;
+    let Some(settings) = engine.manifest.services.get(request.service.as_str()) else {
+        return Err(engine::Error::NoService(request.service.clone()).into());
+    };
+    let invalid = |error: &dyn std::error::Error| Refusal::invalid(crate::actuator::chain(error));
+    let directory = std::env::temp_dir().join(format!("serin-plan-{:016x}", fastrand::u64(..)));
+    let written = write_patches(&directory, request);
+    let planned = written.map_err(|error| Refusal::internal(&error)).and_then(|patches| {
+        let recipe = recipe(settings, &request.service, &request.tag, patches).map_err(|fault| invalid(&fault))?;
+        engine.actuator.images.plan(&recipe).map_err(|error| invalid(&error))
+    });
+    // The directory may be absent, if it could not be made.
+    drop(std::fs::remove_dir_all(&directory));
+    planned
+}
+
+fn write_patches(directory: &std::path::Path, request: &Request) -> std::io::Result<Vec<std::path::PathBuf>> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create(directory)?;
+    let patches = request.patches.iter().enumerate();
+    patches
+        .map(|(number, patch)| {
+            let name = patch.name.rsplit('/').next().unwrap_or_default();
+            let path = directory.join(format!("{:04}-{name}", number + 1));
+            std::fs::write(&path, &patch.text)?;
+            Ok(path)
+        })
+        .collect()
+}
+
+fn tag_of(new: &NewRelease) -> Result<String, Refusal> {
+    let tag = match (&new.tag, new.patches.first()) {
+        (Some(tag), _) => tag.clone(),
+        (None, Some(patch)) => {
+            let name = patch.name.rsplit('/').next().unwrap_or_default();
+            name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name).to_owned()
+        }
+        (None, None) => {
+            return Err(Refusal::invalid("a release without patches needs a tag: name it with --tag"));
+        }
+    };
+    let tag: Name = tag.parse().map_err(|reason| Refusal::invalid(format!("tag: {reason}")))?;
+    Ok(tag.to_string())
+}
+
+/// A policy for one release: what it does not say is the manifest's.
+fn policy_of(text: &PolicyText, manifest: &ReleaseSettings) -> Result<Policy, Refusal> {
+    let invalid = |key: &str, reason: String| Refusal::invalid(format!("policy.{key}: {reason}"));
+    let mut settings = manifest.clone();
+    settings.policy = match text.policy.as_str() {
+        "auto" => PolicyKind::Auto,
+        "steps" => PolicyKind::Steps,
+        "manual" => PolicyKind::Manual,
+        other => return Err(invalid("policy", format!("`{other}` is not auto, steps or manual"))),
+    };
+    if let Some(steps) = &text.steps {
+        let shares: Result<Vec<_>, _> = steps.iter().map(|step| step.parse().map(Percent)).collect();
+        settings.steps = shares.map_err(|error: model::share::ShareError| invalid("steps", error.to_string()))?;
+    }
+    if let Some(time) = &text.step_time {
+        settings.step_time = time.parse::<TextDuration>().map_err(|reason| invalid("stepTime", reason))?;
+    }
+    if let Some(requests) = text.step_requests {
+        settings.step_requests = requests;
+    }
+    settings.check().map_err(|(key, rule)| invalid(key, rule))?;
+    Ok(settings.policy())
+}
+
+/// Steers a running release.
+#[utoipa::path(
+    post,
+    path = "/v1/releases/{id}/orders",
+    params(("id" = String, Path, description = "a release (crystal-2), or a service for its running one")),
+    request_body = NewOrder,
+    responses(
+        (status = 200, body = OrderTaken),
+        (status = 400, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
+)]
+pub(super) async fn order(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    body: Result<Json<NewOrder>, JsonRejection>,
+) -> Result<Json<OrderTaken>, Refusal> {
+    let new = read(body)?;
+    let order = order_of(&new)?;
+    let progress = find(&server, &id).await?;
+    if !progress.is_running() {
+        return Err(engine::Error::Ended(progress.id.clone()).into());
+    }
+    let taken = OrderTaken {
+        release: progress.id.to_string(),
+        order: order.to_string(),
+        undo: undo(&order, &progress),
+    };
+    if !new.dry_run {
+        let by = new.by.unwrap_or_else(|| "a caller of the API".to_owned());
+        server.engine.order(&progress.id, order, by).await?;
+    }
+    Ok(Json(taken))
+}
+
+fn order_of(new: &NewOrder) -> Result<Order, Refusal> {
+    let order = match (new.order.as_str(), &new.share) {
+        ("set", Some(share)) => Order::Set {
+            share: share.parse().map_err(|error: model::share::ShareError| Refusal::invalid(error.to_string()))?,
+        },
+        ("set", None) => return Err(Refusal::invalid("`set` needs a share, as in 12.5%")),
+        (_, Some(_)) => return Err(Refusal::invalid("only `set` takes a share")),
+        ("hold", None) => Order::Hold,
+        ("resume", None) => Order::Resume,
+        ("promote", None) => Order::Promote,
+        ("rollback", None) => Order::Rollback,
+        (other, None) => {
+            let message = format!("`{other}` is not set, hold, resume, promote or rollback");
+            return Err(Refusal::invalid(message));
+        }
+    };
+    Ok(order)
+}
+
+fn undo(order: &Order, progress: &Progress) -> Option<String> {
+    let id = &progress.id;
+    match order {
+        Order::Set { .. } if progress.state.held => {
+            Some(format!("serin set {id} {}", progress.state.share.to_string().replace(' ', "")))
+        }
+        Order::Set { .. } | Order::Hold => Some(format!("serin resume {id}")),
+        Order::Resume => Some(format!("serin hold {id}")),
+        Order::Promote | Order::Rollback => None,
+    }
+}
+
+/// The story of a release: its events, and the evidence at every turn.
+#[utoipa::path(
+    get,
+    path = "/v1/releases/{id}/why",
+    params(("id" = String, Path, description = "a release (crystal-2), or a service for its running, else last one")),
+    responses((status = 200, body = Why), (status = 404, body = Problem))
+)]
+pub(super) async fn why(State(server): State<Server>, Path(id): Path<String>) -> Result<Json<Why>, Refusal> {
+    let progress = find(&server, &id).await?;
+    let records = journal(&server, &progress.id, 0).await?;
+    let told = records.iter().filter(|(_, record)| !matches!(record.event, Event::Observed { .. }));
+    Ok(Json(Why {
+        release: render::release(&progress),
+        events: told.map(|(sequence, record)| narrate::line(&progress.id, *sequence, record)).collect(),
+        story: story(records.into_iter().map(|(_, record)| record)),
+    }))
+}
+
+/// Computed again from the journal: the judge's word just before each turn of the release.
+fn story(records: impl Iterator<Item = Record>) -> Vec<StoryLine> {
+    let mut story = Vec::new();
+    let mut state: Option<ReleaseState> = None;
+    for record in records {
+        match (&mut state, &record.event) {
+            (None, Event::Requested { request }) => {
+                state = Some(ReleaseState::requested(request.clone(), record.at));
+            }
+            (None, _) => {}
+            (Some(state), event) => {
+                if matches!(event, Event::ShareSet { .. } | Event::Decided { .. }) {
+                    story.push(StoryLine {
+                        at: render::time(record.at),
+                        share: state.share.to_string(),
+                        evidence: render::evidence(&state.verdict()),
+                    });
+                }
+                state.apply(&record);
+            }
+        }
+    }
+    story
+}
+
+/// A release's records after a position, each with its own.
+pub(super) async fn journal(server: &Server, id: &ReleaseId, after: u64) -> Result<Vec<(u64, Record)>, Refusal> {
+    let entries = server.engine.store.journal(&id.stream(), after).await.map_err(engine::Error::from)?;
+    let records = entries.into_iter().map(|entry| {
+        let position = entry.position;
+        let record = serde_json::from_value(entry.body).map_err(|_| engine::Error::Journal {
+            stream: entry.stream,
+            position,
+        })?;
+        Ok((position, record))
+    });
+    records.collect()
+}
+
+/// By its id, or by its service.
+pub(super) async fn find(server: &Server, id: &str) -> Result<std::sync::Arc<Progress>, Refusal> {
+    if server.engine.manifest.services.contains_key(id) {
+        let handle = server.engine.handle(id).ok_or_else(|| engine::Error::NoRelease(format!("of {id} yet")))?;
+        let progress = handle.progress.borrow().clone();
+        return Ok(progress);
+    }
+    let id: ReleaseId = id
+        .parse()
+        .map_err(|reason: String| Refusal::not_found(reason, "`serin status` lists services and releases"))?;
+    Ok(server.engine.progress(&id).await?)
+}
+
+fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refusal> {
+    body.map(|Json(value)| value).map_err(|rejection| Refusal::invalid(rejection.body_text()))
+}

@@ -1,0 +1,88 @@
+//! From what the engine knows to what the API says.
+
+use judge::Verdict;
+use model::Timestamp;
+use release::State;
+use release::manifest::Policy;
+use serde::Serialize;
+
+use super::types::{ArmCounts, Ended, Evidence, ReleaseStatus, ShareStatus};
+use crate::engine::Progress;
+
+pub(super) fn time(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default().to_string()
+}
+
+/// An enum's name as it stands in JSON.
+pub(super) fn name(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+pub(super) fn policy(policy: &Policy) -> String {
+    match policy {
+        Policy::Auto { .. } => "auto".to_owned(),
+        Policy::Steps { .. } => "steps".to_owned(),
+        Policy::Manual => "manual".to_owned(),
+    }
+}
+
+pub(super) fn release(progress: &Progress) -> ReleaseStatus {
+    let state = &progress.state;
+    let verdict = state.verdict();
+    ReleaseStatus {
+        id: progress.id.to_string(),
+        service: state.request.service.clone(),
+        tag: state.request.tag.clone(),
+        baseline: state.request.baseline.as_ref().map(|version| version.tag.clone()),
+        policy: policy(&state.request.policy),
+        requested_at: time(state.requested_at),
+        now: progress.why.clone(),
+        held: state.held,
+        share: share(state),
+        evidence: evidence(&verdict),
+        ended: state.ended.as_ref().map(|ended| Ended {
+            outcome: name(ended.outcome),
+            reason: ended.reason.clone(),
+            at: time(ended.at),
+        }),
+    }
+}
+
+/// What the coin did while the share was in force, as far as requests have ended.
+fn share(state: &State) -> ShareStatus {
+    let tally = state.judge.counts().at(release::state::judge_share(state.share));
+    let (canary, all) = (tally.canary.requests(), tally.requests());
+    let percent = |fraction: f64| (all > 0).then_some(fraction * 100.0);
+    let rate = judge::Rate::new(canary, all);
+    ShareStatus {
+        set: state.share.to_string(),
+        since: time(state.share_since),
+        measured: percent(rate.share),
+        low: percent(rate.interval.low),
+        high: percent(rate.interval.high),
+        requests: all,
+    }
+}
+
+pub(super) fn evidence(verdict: &Verdict) -> Evidence {
+    let evidence = &verdict.evidence;
+    let counts = |rate: &judge::Rate| ArmCounts {
+        requests: rate.of,
+        failures: rate.count,
+    };
+    let any = evidence.canary.of > 0;
+    Evidence {
+        decision: name(verdict.decision),
+        sentence: verdict.sentence.clone(),
+        canary: counts(&evidence.canary),
+        stable: counts(&evidence.stable),
+        log_evidence: evidence.log_e,
+        log_threshold: evidence.rollback_threshold,
+        excess_bound: any.then_some(evidence.excess_bound * 100.0),
+        missing_requests: evidence.missing,
+    }
+}
+

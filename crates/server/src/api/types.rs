@@ -1,0 +1,280 @@
+//! What the release API says and hears: the JSON of `/v1`, as `openapi.json` documents it.
+//!
+//! Times are RFC 3339; shares are percentages as text (`12.5 %` out, `12.5%` or `12.5` in); durations are
+//! text with a unit (`90s`).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The whole mesh at a glance.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub mesh: String,
+    /// Where traffic from outside enters.
+    pub gateway: String,
+    pub since: String,
+    pub services: Vec<ServiceStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceStatus {
+    pub name: String,
+    /// The virtual service's name.
+    pub host: String,
+    /// Its address at the gateway.
+    pub url: String,
+    /// All wished-for tasks of the stable version are healthy.
+    pub ready: bool,
+    /// The stable version first.
+    pub versions: Vec<VersionStatus>,
+    /// The running release, else the last.
+    pub release: Option<ReleaseStatus>,
+}
+
+/// A version that has tasks, and what its traffic looks like since the server started.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionStatus {
+    pub tag: String,
+    pub digest: String,
+    pub virtual_node: String,
+    pub role: Role,
+    pub tasks: Vec<TaskStatus>,
+    /// Requests that ended.
+    pub requests: u64,
+    /// 5xx, resets, time-outs, no endpoint.
+    pub failures: u64,
+    pub in_flight: u64,
+    pub requests_per_second: f64,
+    /// Microseconds; none before the first request.
+    pub p50: Option<u64>,
+    pub p99: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    Stable,
+    Canary,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskStatus {
+    pub id: String,
+    pub address: String,
+    /// `starting`, `healthy`, `unhealthy`, `backingOff` or `stopping`.
+    pub state: String,
+    pub pid: Option<u32>,
+    pub restarts: u32,
+    pub last_exit: Option<String>,
+    pub log: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseStatus {
+    /// `crystal-2`.
+    pub id: String,
+    pub service: String,
+    pub tag: String,
+    pub baseline: Option<String>,
+    /// `auto`, `steps` or `manual`.
+    pub policy: String,
+    pub requested_at: String,
+    /// What it is doing, and why.
+    pub now: String,
+    pub held: bool,
+    pub share: ShareStatus,
+    pub evidence: Evidence,
+    pub ended: Option<Ended>,
+}
+
+/// The canary's share: what was set, and what the coin really did.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareStatus {
+    pub set: String,
+    pub since: String,
+    /// Percent of the requests drawn while this share was in force; none before the first.
+    pub measured: Option<f64>,
+    /// 95 % interval of `measured`.
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    /// Requests drawn while this share was in force.
+    pub requests: u64,
+}
+
+/// The judge's word on everything seen so far.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// `continue`, `promote` or `rollBack`.
+    pub decision: String,
+    pub sentence: String,
+    pub canary: ArmCounts,
+    pub stable: ArmCounts,
+    /// Natural logarithm of the evidence that the canary fails more often...
+    pub log_evidence: f64,
+    /// ...and of what it takes to roll back.
+    pub log_threshold: f64,
+    /// Upper bound on the canary's extra share of failures, in percentage points.
+    pub excess_bound: Option<f64>,
+    /// Requests of both arms still needed to promote, if all stays as it is.
+    pub missing_requests: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArmCounts {
+    pub requests: u64,
+    pub failures: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// `promoted`, `rolledBack` or `abandoned`.
+    pub outcome: String,
+    pub reason: String,
+    pub at: String,
+}
+
+/// Asks for a release.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewRelease {
+    /// Default: the first patch's name without its ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Applied to the source in this order; none releases the source as it is.
+    #[serde(default)]
+    pub patches: Vec<PatchText>,
+    /// Default: the manifest's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyText>,
+    /// Only say what would happen.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PatchText {
+    pub name: String,
+    pub text: String,
+}
+
+/// A policy that replaces the manifest's for one release.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyText {
+    /// `auto`, `steps` or `manual`.
+    pub policy: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_time: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_requests: Option<u64>,
+}
+
+/// What a release would do, or has begun to do.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleasePlan {
+    /// The new release's id; none for a dry run.
+    pub id: Option<String>,
+    pub service: String,
+    pub tag: String,
+    pub baseline: Option<String>,
+    pub virtual_node: String,
+    pub policy: String,
+    pub files: Vec<FileChange>,
+    /// A build of exactly this source is there already.
+    pub built: bool,
+}
+
+/// One line of the diffstat.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChange {
+    pub path: String,
+    pub added: u64,
+    pub removed: u64,
+}
+
+/// Steers a running release.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewOrder {
+    /// `set`, `hold`, `resume`, `promote` or `rollback`.
+    pub order: String,
+    /// For `set`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    /// Who orders it, for the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What an order did, or would do.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderTaken {
+    pub release: String,
+    pub order: String,
+    /// The command that undoes it, where one does.
+    pub undo: Option<String>,
+}
+
+/// One event of a release's journal.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventLine {
+    pub release: String,
+    /// Ask for events after this one to go on.
+    pub sequence: u64,
+    pub at: String,
+    /// `requested`, `began`, `built`, `joined`, `tasksStarted`, `tasksHealthy`, `shareSet`, `ordered`,
+    /// `observed`, `decided`, `left`, `retired` or `ended`.
+    pub event: String,
+    /// For people.
+    pub text: String,
+    /// The event's fields.
+    #[schema(value_type = Object)]
+    pub data: serde_json::Value,
+}
+
+/// One decision of a release, with what was known then.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    pub release: ReleaseStatus,
+    /// Every event but the raw observations.
+    pub events: Vec<EventLine>,
+    /// The judge's word whenever its decision or the share changed.
+    pub story: Vec<StoryLine>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryLine {
+    pub at: String,
+    pub share: String,
+    pub evidence: Evidence,
+}
+
+/// Every error of the API.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Stable, for programs: `notFound`, `invalid`, `conflict`, `unauthorised`, `internal`.
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+}

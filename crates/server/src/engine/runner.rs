@@ -1,0 +1,145 @@
+//! One release's loop: look, write down the evidence, plan, perform, tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use compute::Task;
+use release::executor::{Error, Release};
+use release::journal::{Event, Order};
+use release::{Step, World, plan};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::{Engine, Progress};
+use crate::actuator::{chain, task_set};
+
+/// How often the world is looked at while there is nothing to do.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Before a step that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(
+    engine: Arc<Engine>,
+    mut release: Release,
+    progress: watch::Sender<Arc<Progress>>,
+    mut orders: mpsc::Receiver<(Order, String)>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while release.state.ended.is_none() && !*stop.borrow() {
+        match advance(&engine, &mut release, &progress, &mut orders, &mut stop).await {
+            Ok(Advance::Again) => {}
+            Ok(Advance::Idle) => tokio::select! {
+                _ = tick.tick() => {}
+                _ = stop.changed() => {}
+                Some((order, by)) = orders.recv() => {
+                    if let Err(error) = take_order(&engine, &mut release, order, by).await {
+                        recover(&engine, &mut release, &progress, &error).await;
+                    }
+                }
+            },
+            Err(error) => recover(&engine, &mut release, &progress, &error).await,
+        }
+    }
+    tracing::info!(release = %release.id, ended = ?release.state.ended, "release stops");
+}
+
+enum Advance {
+    /// A step was performed: the next may follow at once.
+    Again,
+    Idle,
+}
+
+async fn advance(
+    engine: &Engine,
+    release: &mut Release,
+    progress: &watch::Sender<Arc<Progress>>,
+    orders: &mut mpsc::Receiver<(Order, String)>,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Advance, Error> {
+    let world = look(engine, release).await;
+    note_evidence(engine, release).await?;
+    let plan = plan(&release.state, &world, engine.executor.ambient.now());
+    progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
+    match plan.step {
+        Step::Wait => return Ok(Advance::Idle),
+        Step::Build => {
+            // A build may take minutes; orders and the server's end do not wait for it.
+            let order = tokio::select! {
+                performed = engine.executor.perform(release, &plan) => {
+                    performed?;
+                    None
+                }
+                Some(order) = orders.recv() => Some(order),
+                _ = stop.changed() => return Ok(Advance::Idle),
+            };
+            if let Some((order, by)) = order {
+                // The build was cut off; what it had journalled counts.
+                *release = engine.executor.resume(release.id.clone()).await?;
+                take_order(engine, release, order, by).await?;
+            }
+        }
+        _ => engine.executor.perform(release, &plan).await?,
+    }
+    progress.send_replace(Arc::new(Progress::of(release, plan.why)));
+    Ok(Advance::Again)
+}
+
+async fn take_order(engine: &Engine, release: &mut Release, order: Order, by: String) -> Result<(), Error> {
+    engine.executor.append(release, Event::Ordered { order, by }).await
+}
+
+/// Tells of an error, waits a moment, and begins again from the journal: nobody knows how far a failed
+/// step came.
+async fn recover(engine: &Engine, release: &mut Release, progress: &watch::Sender<Arc<Progress>>, error: &Error) {
+    let words = chain(error);
+    tracing::warn!(release = %release.id, error = words, "a step failed and is tried again");
+    progress.send_replace(Arc::new(Progress::of(release, format!("trying again: {words}"))));
+    tokio::time::sleep(RETRY).await;
+    match engine.executor.resume(release.id.clone()).await {
+        Ok(resumed) => *release = resumed,
+        Err(error) => tracing::error!(release = %release.id, error = chain(&error), "could not read the journal"),
+    }
+}
+
+/// The order matters: counts are collected after the proxies carry the newest weights, so that a side
+/// without requests in flight then can get no new ones.
+async fn look(engine: &Engine, release: &Release) -> World {
+    let settled = *engine.feed.carried().borrow() >= engine.store.snapshot().revision();
+    let now = engine.executor.ambient.now();
+    engine.traffic.collect(&engine.plane, now).await;
+    let request = &release.state.request;
+    let split = engine.manifest.route(&request.service).path();
+    let leaving = release.state.decided.as_ref().and_then(|decided| {
+        let (_, leaves) = release.state.sides(decided.ending);
+        leaves.map(|version| engine.manifest.virtual_node(&request.service, &version.tag))
+    });
+    let fleet = engine.fleet();
+    let tasks = fleet.task_sets.get(&task_set(&request.service, &request.tag));
+    World {
+        healthy: tasks.map_or(0, |set| u32::try_from(set.healthy()).unwrap_or(u32::MAX)),
+        trouble: tasks.and_then(|set| set.tasks.iter().find_map(trouble)),
+        settled,
+        in_flight: leaving.map_or(0, |node| engine.traffic.arm(&split, node.name()).in_flight()),
+        rate: engine.traffic.rate(&split, now),
+    }
+}
+
+fn trouble(task: &Task) -> Option<String> {
+    let words = task.last_exit.as_ref().or(task.probe_failure.as_ref())?;
+    Some(format!("{}: {words}, see {}", task.id, task.log.display()))
+}
+
+async fn note_evidence(engine: &Engine, release: &mut Release) -> Result<(), Error> {
+    let Some(canary) = release.state.virtual_node.clone() else {
+        return Ok(());
+    };
+    let split = engine.manifest.route(&release.state.request.service).path();
+    let batch = engine.traffic.take_evidence(&split, &canary);
+    if batch.levels.is_empty() {
+        return Ok(());
+    }
+    engine.executor.append(release, Event::Observed { batch }).await
+}

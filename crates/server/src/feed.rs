@@ -1,0 +1,176 @@
+//! Keeps the data plane's views current: every change of the mesh or of the fleet becomes, for each node
+//! it touches, one new view.
+//!
+//! `carried` tells which revision of the mesh every proxy carries. What people should know but no caller
+//! waits for (a port that was taken later) is logged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compute::Fleet;
+use model::{Kind, ResourceId, Snapshot};
+use proxy::{ApplyError, DataPlane};
+use release::Manifest;
+use release::mesh::gateway_listener_port;
+use tokio::sync::{Mutex, watch};
+use view::{Binding, NodeView};
+
+use crate::ports::Ports;
+use crate::registry;
+
+/// How long requests may go on when their proxy's node was deleted.
+const NODE_DRAIN: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(crate) struct Feed {
+    manifest: Arc<Manifest>,
+    plane: Arc<DataPlane>,
+    snapshots: watch::Receiver<Snapshot>,
+    fleet: watch::Receiver<Arc<Fleet>>,
+    carried: watch::Sender<u64>,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    views: BTreeMap<String, Arc<NodeView>>,
+    /// Each node's listener for calls that leave it, or for those that enter the mesh.
+    addresses: BTreeMap<String, SocketAddr>,
+    ports: Ports,
+}
+
+impl Feed {
+    pub(crate) fn new(
+        manifest: Arc<Manifest>,
+        plane: Arc<DataPlane>,
+        snapshots: watch::Receiver<Snapshot>,
+        fleet: watch::Receiver<Arc<Fleet>>,
+        ports: Ports,
+    ) -> Self {
+        Self {
+            manifest,
+            plane,
+            snapshots,
+            fleet,
+            carried: watch::Sender::new(0),
+            current: Mutex::new(Current {
+                views: BTreeMap::new(),
+                addresses: BTreeMap::new(),
+                ports,
+            }),
+        }
+    }
+
+    /// The revision that every proxy carries.
+    pub(crate) fn carried(&self) -> watch::Receiver<u64> {
+        self.carried.subscribe()
+    }
+
+    /// Where a node's callers, or the gateway's, connect.
+    pub(crate) async fn address(&self, node: &ResourceId) -> Option<SocketAddr> {
+        self.current.lock().await.addresses.get(&node.path()).copied()
+    }
+
+    /// Follows the mesh and the fleet for ever.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let (mut snapshots, mut fleet) = (self.snapshots.clone(), self.fleet.clone());
+        loop {
+            let changed = tokio::select! {
+                changed = snapshots.changed() => changed,
+                changed = fleet.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+            snapshots.mark_unchanged();
+            fleet.mark_unchanged();
+            if let Err(error) = self.refresh().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "a proxy keeps its last view");
+            }
+        }
+    }
+
+    /// Brings every node up to date. An error of one node leaves it its last view and goes on with the rest.
+    pub(crate) async fn refresh(&self) -> Result<(), ApplyError> {
+        let mut current = self.current.lock().await;
+        let snapshot = self.snapshots.borrow().clone();
+        let instances = registry::instances(&self.fleet.borrow());
+        let mut failed = None;
+        let mut nodes = BTreeSet::new();
+        for node in self.nodes(&snapshot) {
+            let binding = self.binding(&node, &current.ports);
+            let Ok(mut view) = view::compile(&snapshot, &node, &binding) else {
+                continue;
+            };
+            registry::resolve(&mut view, &self.manifest, &instances);
+            nodes.insert(view.node.clone());
+            if let Err(error) = self.apply(&mut current, view).await {
+                failed = Some(error);
+            }
+        }
+        self.drop_others(&mut current, &nodes);
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                self.carried.send_replace(snapshot.revision());
+                Ok(())
+            }
+        }
+    }
+
+    /// The nodes that need a proxy here: the gateway, and whoever calls others.
+    fn nodes(&self, snapshot: &Snapshot) -> Vec<ResourceId> {
+        let mesh = self.manifest.mesh.as_str();
+        let gateways = snapshot.of_kind(mesh, Kind::VirtualGateway).map(|gateway| gateway.id.clone());
+        let callers = snapshot
+            .of_kind(mesh, Kind::VirtualNode)
+            .filter(|node| matches!(&node.spec, model::Spec::VirtualNode(spec) if !spec.backends().is_empty()))
+            .map(|node| node.id.clone());
+        gateways.chain(callers).collect()
+    }
+
+    fn binding(&self, node: &ResourceId, ports: &Ports) -> Binding {
+        let mut binding = Binding::loopback();
+        if *node == self.manifest.virtual_gateway() {
+            let spec_port = gateway_listener_port(&self.manifest);
+            binding.gateway_ports.insert(spec_port, self.manifest.gateway.port);
+        } else if node.kind() == Kind::VirtualNode {
+            binding.egress_port = Some(ports.get(&node.path()));
+        }
+        binding
+    }
+
+    async fn apply(&self, current: &mut Current, view: NodeView) -> Result<(), ApplyError> {
+        if current.views.get(&view.node).is_some_and(|last| same_but_revision(last, &view)) {
+            return Ok(());
+        }
+        let view = Arc::new(view);
+        let bound = self.plane.apply(Arc::clone(&view)).await?;
+        if let Some(listener) = bound.first() {
+            current.addresses.insert(view.node.clone(), listener.address);
+            if view.node.contains("/virtualNode/")
+                && let Err(error) = current.ports.remember(&view.node, listener.address.port())
+            {
+                tracing::warn!(%error, node = view.node, "could not remember an egress port");
+            }
+        }
+        current.views.insert(view.node.clone(), view);
+        Ok(())
+    }
+
+    fn drop_others(&self, current: &mut Current, nodes: &BTreeSet<String>) {
+        let gone: Vec<String> = current.views.keys().filter(|node| !nodes.contains(*node)).cloned().collect();
+        for node in gone {
+            current.views.remove(&node);
+            current.addresses.remove(&node);
+            let plane = Arc::clone(&self.plane);
+            tokio::spawn(async move { plane.remove(&node, NODE_DRAIN).await });
+        }
+    }
+}
+
+fn same_but_revision(one: &NodeView, other: &NodeView) -> bool {
+    one.listeners == other.listeners && one.services == other.services && one.clusters == other.clusters
+}

@@ -1,0 +1,88 @@
+//! From a snapshot of the mesh to what one node sees of it, with every App Mesh default resolved.
+//!
+//! Facts and defaults follow the App Mesh user guide and the configuration its proxies were sent; each
+//! default stands once, here. A reference that leads nowhere (a backend that does not exist yet) leads to
+//! nothing in the view; the rest of the view is complete.
+
+mod clusters;
+mod gateway;
+mod matching;
+mod node;
+mod policies;
+mod services;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use model::{Kind, ResourceId, Snapshot};
+
+use crate::NodeView;
+
+/// Where a proxy binds what App Mesh leaves to the machine it runs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The address of every listener.
+    pub address: IpAddr,
+    /// Where the node's own calls leave; none where it makes none through this proxy.
+    pub egress_port: Option<u16>,
+    /// Where calls to the node arrive, by the port of the node's listener. A listener that is not named
+    /// here has no ingress: its callers reach the application itself.
+    pub ingress_ports: BTreeMap<u16, u16>,
+    /// Other ports for a virtual gateway's listeners than their own.
+    pub gateway_ports: BTreeMap<u16, u16>,
+}
+
+impl Binding {
+    /// As App Mesh's sidecar: everything on all addresses, ingress at 15000, egress at 15001.
+    pub fn sidecar(listener_port: u16) -> Self {
+        Self {
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            egress_port: Some(15001),
+            ingress_ports: BTreeMap::from([(listener_port, 15000)]),
+            gateway_ports: BTreeMap::new(),
+        }
+    }
+
+    /// On loopback only, nothing bound but what a virtual gateway's listeners say.
+    pub fn loopback() -> Self {
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            egress_port: None,
+            ingress_ports: BTreeMap::new(),
+            gateway_ports: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("no {0} in the mesh: create it first")]
+    Missing(ResourceId),
+    #[error("{0} is neither a virtual node nor a virtual gateway, so no proxy can stand for it")]
+    NoProxy(ResourceId),
+}
+
+/// What `node` sees of its mesh.
+pub fn compile(snapshot: &Snapshot, node: &ResourceId, binding: &Binding) -> Result<NodeView, Error> {
+    let missing = || Error::Missing(node.clone());
+    match node.kind() {
+        Kind::VirtualNode => {
+            let spec = snapshot.virtual_node(&node.mesh, node.name()).ok_or_else(missing)?;
+            Ok(node::compile(snapshot, node, spec, binding))
+        }
+        Kind::VirtualGateway => {
+            let spec = snapshot.virtual_gateway(&node.mesh, node.name()).ok_or_else(missing)?;
+            Ok(gateway::compile(snapshot, node, spec, binding))
+        }
+        _ => Err(Error::NoProxy(node.clone())),
+    }
+}
+
+/// The model's checked port numbers, as sockets have them.
+fn port(number: i32) -> u16 {
+    u16::try_from(number).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! A virtual node's view: its listeners lead to the local application, its egress to its backends.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use model::spec::{self, Backend, EgressFilterType, VirtualNodeSpec};
+use model::{ResourceId, Snapshot};
+
+use super::clusters::{self, Clusters};
+use super::services::Services;
+use super::{Binding, policies, port, tls};
+use crate::{Entry, IpPreference, Listener, NodeView, PoolLimits, Protocol, Timeouts, Unmatched};
+
+pub(super) fn compile(
+    snapshot: &Snapshot,
+    node: &ResourceId,
+    spec: &VirtualNodeSpec,
+    binding: &Binding,
+) -> NodeView {
+    let mut clusters = Clusters::new(snapshot, &node.mesh);
+    let mut listeners = Vec::new();
+    for listener in spec.listeners() {
+        let listener_port = port(listener.port_mapping.port);
+        if let Some(&bind_port) = binding.ingress_ports.get(&listener_port) {
+            let cluster = clusters.add_local(node.name(), listener, local_application(spec));
+            listeners.push(ingress(spec, listener, cluster, SocketAddr::new(binding.address, bind_port)));
+        }
+    }
+    let mut services = Services::new(snapshot, &node.mesh);
+    if let Some(egress_port) = binding.egress_port {
+        let mut hosts = Vec::new();
+        for Backend::VirtualService(backend) in spec.backends() {
+            let policy = backend
+                .client_policy
+                .as_ref()
+                .or(spec.backend_defaults.as_ref().and_then(|defaults| defaults.client_policy.as_ref()));
+            hosts.extend(services.add_hosts(&mut clusters, &backend.virtual_service_name, policy));
+        }
+        listeners.push(egress(snapshot, node, spec, hosts, SocketAddr::new(binding.address, egress_port)));
+    }
+    NodeView {
+        node: node.path(),
+        revision: snapshot.revision(),
+        listeners,
+        services: services.finish(),
+        clusters: clusters.finish(),
+    }
+}
+
+fn ingress(spec: &VirtualNodeSpec, listener: &spec::Listener, cluster: usize, bind: SocketAddr) -> Listener {
+    Listener {
+        name: format!("lds_ingress_{}_{}", bind.ip(), bind.port()),
+        bind,
+        protocol: clusters::protocol(listener.port_mapping.protocol),
+        entry: Entry::Ingress { cluster },
+        timeouts: policies::listener_timeouts(listener.timeout.as_ref(), listener.port_mapping.protocol),
+        limits: policies::limits(listener.connection_pool.as_ref()),
+        tls: listener.tls.as_ref().and_then(tls::listener),
+        access_log: policies::access_log(spec.logging.as_ref()),
+    }
+}
+
+fn egress(
+    snapshot: &Snapshot,
+    node: &ResourceId,
+    spec: &VirtualNodeSpec,
+    hosts: Vec<crate::ServiceHost>,
+    bind: SocketAddr,
+) -> Listener {
+    let filter = snapshot
+        .mesh(&node.mesh)
+        .and_then(|mesh| mesh.egress_filter.as_ref())
+        .map_or(EgressFilterType::DropAll, |egress| egress.filter);
+    Listener {
+        name: format!("lds_egress_{}_{}", bind.ip(), bind.port()),
+        bind,
+        protocol: Protocol::Http,
+        entry: Entry::Egress {
+            hosts,
+            unmatched: match filter {
+                EgressFilterType::AllowAll => Unmatched::Forward,
+                EgressFilterType::DropAll => Unmatched::Refuse,
+            },
+        },
+        // Routes bring their own time-outs, and App Mesh puts no limit on the caller's side.
+        timeouts: Timeouts::default(),
+        limits: PoolLimits::default(),
+        tls: None,
+        access_log: policies::access_log(spec.logging.as_ref()),
+    }
+}
+
+/// Where the application beside the proxy listens: IPv6 where the node prefers it.
+fn local_application(spec: &VirtualNodeSpec) -> std::net::IpAddr {
+    match clusters::ip_preference_of(spec) {
+        IpPreference::V6Only | IpPreference::V6Preferred => Ipv6Addr::LOCALHOST.into(),
+        IpPreference::Unset | IpPreference::V4Only | IpPreference::V4Preferred => {
+            Ipv4Addr::LOCALHOST.into()
+        }
+    }
+}
