@@ -12,7 +12,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Builds versions and runs their tasks. Every call is idempotent: an executor that was killed repeats it.
 pub trait Actuator: Send + Sync + fmt::Debug {
     /// Makes the version that the request describes.
-    fn build<'a>(&'a self, id: &'a ReleaseId, request: &'a Request) -> BoxFuture<'a, Result<Version, Fault>>;
+    fn build<'a>(
+        &'a self,
+        id: &'a ReleaseId,
+        request: &'a Request,
+    ) -> BoxFuture<'a, Result<Version, Fault>>;
 
     /// Starts a version's tasks; returns once that is durable, not once they are healthy.
     fn start_tasks<'a>(
@@ -23,7 +27,11 @@ pub trait Actuator: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<(), Fault>>;
 
     /// Stops a version's tasks and forgets them.
-    fn retire<'a>(&'a self, service: &'a str, version: &'a Version) -> BoxFuture<'a, Result<(), Fault>>;
+    fn retire<'a>(
+        &'a self,
+        service: &'a str,
+        version: &'a Version,
+    ) -> BoxFuture<'a, Result<(), Fault>>;
 }
 
 /// Why a call failed, and whether to try again.

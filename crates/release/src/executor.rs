@@ -1,8 +1,8 @@
 //! Performs one step of a release, and journals it.
 //!
 //! Makes no choice: what to do is the plan. A step inside the store (mesh resources, share) is one commit
-//! together with its event; a step outside it (a build, tasks) is journalled before and after, and may be
-//! repeated. So a release that was cut off anywhere goes on from its journal.
+//! together with its event; a step outside it (a build, tasks) is journalled before ([`Executor::announce`]) and
+//! after, and may be repeated. So a release that was cut off anywhere goes on from its journal.
 
 use std::sync::Arc;
 
@@ -45,16 +45,16 @@ pub enum Error {
     Mesh {
         step: String,
         #[source]
-        source: model::Error,
+        source: Box<model::Error>,
     },
     #[error("could not write the journal of {id}")]
     Store {
         id: ReleaseId,
         #[source]
-        source: store::Error,
+        source: Box<store::Error>,
     },
     #[error("could not write the mesh")]
-    Prepare(#[source] store::Error),
+    Prepare(#[source] Box<store::Error>),
     /// The same step may succeed later.
     #[error("could not {step}: {reason}")]
     Transient { step: String, reason: String },
@@ -73,47 +73,77 @@ impl Executor {
             }
             Ok(())
         })?;
-        self.store.commit(change).await.map_err(Error::Prepare)?;
+        self.store
+            .commit(change)
+            .await
+            .map_err(|source| Error::Prepare(Box::new(source)))?;
         Ok(())
     }
 
     /// Writes down a request: the release exists from here on.
-    pub async fn request(&self, id: ReleaseId, request: crate::journal::Request) -> Result<Release, Error> {
+    pub async fn request(
+        &self,
+        id: ReleaseId,
+        request: crate::journal::Request,
+    ) -> Result<Release, Error> {
         let at = self.ambient.now();
         let mut release = Release {
             state: State::requested(request.clone(), at),
             id,
             position: 0,
         };
-        self.append(&mut release, Event::Requested { request }).await?;
+        let request = Box::new(request);
+        self.append(&mut release, Event::Requested { request })
+            .await?;
         Ok(release)
     }
 
     /// Reads a release back from its journal.
     pub async fn resume(&self, id: ReleaseId) -> Result<Release, Error> {
-        let entries = self.store.journal(&id.stream(), 0).await.map_err(|source| Error::Store {
-            id: id.clone(),
-            source,
-        })?;
+        let entries = self
+            .store
+            .journal(&id.stream(), 0)
+            .await
+            .map_err(|source| Error::Store {
+                id: id.clone(),
+                source: Box::new(source),
+            })?;
         let position = entries.last().map_or(0, |entry| entry.position);
         let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
-            let record: Record = serde_json::from_value(entry.body).map_err(|_| Error::Journal {
-                id: id.clone(),
-                position: entry.position,
-            })?;
+            let record: Record =
+                serde_json::from_value(entry.body).map_err(|_| Error::Journal {
+                    id: id.clone(),
+                    position: entry.position,
+                })?;
             records.push(record);
         }
         let state = State::replay(records).ok_or_else(|| Error::Journal {
             id: id.clone(),
             position: 0,
         })?;
-        Ok(Release { id, state, position })
+        Ok(Release {
+            id,
+            state,
+            position,
+        })
     }
 
     /// Writes down what happened to a release.
     pub async fn append(&self, release: &mut Release, event: Event) -> Result<(), Error> {
         self.commit(release, Change::new(), event).await
+    }
+
+    /// Writes down that a step outside the store begins. Steps inside it are over as soon as they begin.
+    pub async fn announce(&self, release: &mut Release, step: &Step) -> Result<(), Error> {
+        let step = match step {
+            Step::Build => "build",
+            Step::StartTasks => "start tasks",
+            Step::Retire => "stop tasks",
+            _ => return Ok(()),
+        };
+        let step = step.to_owned();
+        self.append(release, Event::Began { step }).await
     }
 
     /// Performs the plan's step. `Wait` does nothing.
@@ -139,11 +169,16 @@ impl Executor {
     }
 
     async fn build(&self, release: &mut Release) -> Result<(), Error> {
-        self.begin(release, "build").await?;
-        let built = self.actuator.build(&release.id, &release.state.request).await;
+        let built = self
+            .actuator
+            .build(&release.id, &release.state.request)
+            .await;
         match outcome_of("build", built)? {
             Ok(version) => self.append(release, Event::Built { version }).await,
-            Err(reason) => self.give_up(release, format!("the build failed: {reason}")).await,
+            Err(reason) => {
+                self.give_up(release, format!("the build failed: {reason}"))
+                    .await
+            }
         }
     }
 
@@ -151,12 +186,17 @@ impl Executor {
         let Some(version) = release.state.version.clone() else {
             return Ok(());
         };
-        self.begin(release, "start tasks").await?;
         let request = &release.state.request;
-        let started = self.actuator.start_tasks(&request.service, &version, request.tasks).await;
+        let started = self
+            .actuator
+            .start_tasks(&request.service, &version, request.tasks)
+            .await;
         match outcome_of("start tasks", started)? {
             Ok(()) => self.append(release, Event::TasksStarted).await,
-            Err(reason) => self.give_up(release, format!("the tasks could not be started: {reason}")).await,
+            Err(reason) => {
+                self.give_up(release, format!("the tasks could not be started: {reason}"))
+                    .await
+            }
         }
     }
 
@@ -176,7 +216,12 @@ impl Executor {
         self.commit(release, change, event).await
     }
 
-    async fn set_share(&self, release: &mut Release, share: Share, reason: &str) -> Result<(), Error> {
+    async fn set_share(
+        &self,
+        release: &mut Release,
+        share: Share,
+        reason: &str,
+    ) -> Result<(), Error> {
         let request = &release.state.request;
         let Some(canary) = &release.state.version else {
             return Ok(());
@@ -223,18 +268,31 @@ impl Executor {
         let Some((_, leaves)) = sides(&release.state) else {
             return Ok(());
         };
-        self.begin(release, "stop tasks").await?;
-        let retired = self.actuator.retire(&release.state.request.service, &leaves).await;
+        let retired = self
+            .actuator
+            .retire(&release.state.request.service, &leaves)
+            .await;
         if let Err(fault) = retired {
             return Err(Error::Transient {
                 step: "stop tasks".to_owned(),
                 reason: fault.to_string(),
             });
         }
-        self.append(release, Event::Retired { version: leaves.tag }).await
+        self.append(
+            release,
+            Event::Retired {
+                version: leaves.tag,
+            },
+        )
+        .await
     }
 
-    async fn finish(&self, release: &mut Release, outcome: Outcome, reason: &str) -> Result<(), Error> {
+    async fn finish(
+        &self,
+        release: &mut Release,
+        outcome: Outcome,
+        reason: &str,
+    ) -> Result<(), Error> {
         let mut change = Change::new();
         if let (Outcome::Promoted, Some(version)) = (outcome, &release.state.version) {
             let stream = stable_stream(&release.state.request.service);
@@ -250,38 +308,46 @@ impl Executor {
     /// The version cannot be had: the release ends before any traffic saw it.
     async fn give_up(&self, release: &mut Release, reason: String) -> Result<(), Error> {
         let ending = Ending::RollBack;
-        self.append(release, Event::Decided { ending, reason }).await
-    }
-
-    async fn begin(&self, release: &mut Release, step: &str) -> Result<(), Error> {
-        let step = step.to_owned();
-        self.append(release, Event::Began { step }).await
+        self.append(release, Event::Decided { ending, reason })
+            .await
     }
 
     /// Mesh changes as one store change, which fails if somebody else changes the same resources first.
-    fn draft(&self, step: &str, edit: impl FnOnce(&mut Draft) -> Result<(), model::Error>) -> Result<Change, Error> {
+    fn draft(
+        &self,
+        step: &str,
+        edit: impl FnOnce(&mut Draft) -> Result<(), model::Error>,
+    ) -> Result<Change, Error> {
         let mut draft = Draft::new(&self.store.snapshot(), self.ambient.author());
         edit(&mut draft).map_err(|source| Error::Mesh {
             step: step.to_owned(),
-            source,
+            source: Box::new(source),
         })?;
-        Ok(draft.finish().into_iter().fold(Change::new(), |change, resource| {
-            let change = change.expect(match &resource.before {
-                None => Expect::Absent(resource.id.clone()),
-                Some(before) => Expect::Version {
-                    id: resource.id.clone(),
-                    version: before.metadata.version,
-                },
-            });
-            match resource.after {
-                Some(after) => change.put(Arc::unwrap_or_clone(after)),
-                None => change.remove(resource.id),
-            }
-        }))
+        Ok(draft
+            .finish()
+            .into_iter()
+            .fold(Change::new(), |change, resource| {
+                let change = change.expect(match &resource.before {
+                    None => Expect::Absent(resource.id.clone()),
+                    Some(before) => Expect::Version {
+                        id: resource.id.clone(),
+                        version: before.metadata.version,
+                    },
+                });
+                match resource.after {
+                    Some(after) => change.put(Arc::unwrap_or_clone(after)),
+                    None => change.remove(resource.id),
+                }
+            }))
     }
 
     /// The change and its event in one commit, then the state.
-    async fn commit(&self, release: &mut Release, change: Change, event: Event) -> Result<(), Error> {
+    async fn commit(
+        &self,
+        release: &mut Release,
+        change: Change,
+        event: Event,
+    ) -> Result<(), Error> {
         let at = self.ambient.now();
         let evidence = matches!(event, Event::Observed { .. });
         let record = Record { at, event };
@@ -293,12 +359,19 @@ impl Executor {
                 position,
             })
             // Evidence that is lost in a crash was not acted upon; it is not worth a disk flush.
-            .durability(if evidence { Durability::Eventual } else { Durability::Durable })
+            .durability(if evidence {
+                Durability::Eventual
+            } else {
+                Durability::Durable
+            })
             .append(stream, serde_json::json!(record));
-        self.store.commit(change).await.map_err(|source| Error::Store {
-            id: release.id.clone(),
-            source,
-        })?;
+        self.store
+            .commit(change)
+            .await
+            .map_err(|source| Error::Store {
+                id: release.id.clone(),
+                source: Box::new(source),
+            })?;
         release.position += 1;
         release.state.apply(&record);
         Ok(())
@@ -327,4 +400,3 @@ fn outcome_of<T>(step: &str, result: Result<T, Fault>) -> Result<Result<T, Strin
         }),
     }
 }
-

@@ -20,28 +20,58 @@ pub struct Record {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Event {
-    Requested { request: Request },
+    Requested {
+        request: Box<Request>,
+    },
     /// A step that reaches outside the store is about to be performed.
-    Began { step: String },
-    Built { version: Version },
+    Began {
+        step: String,
+    },
+    Built {
+        version: Version,
+    },
     /// The version's virtual node is in the mesh; no route leads to it yet.
-    Joined { virtual_node: String },
+    Joined {
+        virtual_node: String,
+    },
     TasksStarted,
     /// All tasks were healthy at once: traffic may come.
     TasksHealthy,
-    ShareSet { share: Share, reason: String },
-    Ordered { order: Order, by: String },
+    ShareSet {
+        share: Share,
+        reason: String,
+    },
+    Ordered {
+        order: Order,
+        by: String,
+    },
     /// Outcomes since the last such event: the judge's evidence.
-    Observed { batch: judge::Batch },
+    Observed {
+        batch: judge::Batch,
+    },
     /// The way the release will end; it never changes after this.
-    Decided { ending: Ending, reason: String },
+    Decided {
+        ending: Ending,
+        reason: String,
+    },
     /// The side that ends left the route, and its virtual node the mesh.
-    Left { virtual_node: String },
+    Left {
+        virtual_node: String,
+    },
     /// The tasks of the side that ends are gone.
-    Retired { version: String },
-    Ended { outcome: Outcome, reason: String },
+    Retired {
+        version: String,
+    },
+    Ended {
+        outcome: Outcome,
+        reason: String,
+    },
 }
 
 /// What was asked for.
@@ -79,7 +109,9 @@ pub struct Version {
 #[serde(tag = "order", rename_all = "camelCase")]
 pub enum Order {
     /// Set this share and stay there until `Resume`.
-    Set { share: Share },
+    Set {
+        share: Share,
+    },
     /// Stay at the present share; the judge may still roll back.
     Hold,
     /// Let the policy move the share again.

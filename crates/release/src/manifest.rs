@@ -187,19 +187,24 @@ impl Manifest {
         let mut manifest = Self::parse(&text)?;
         let directory = path.parent().unwrap_or(Path::new(""));
         for service in manifest.services.values_mut() {
-            service.source = std::path::absolute(directory.join(&service.source)).map_err(|source| {
-                Error::Read {
-                    path: service.source.clone(),
-                    source,
-                }
-            })?;
+            service.source =
+                std::path::absolute(directory.join(&service.source)).map_err(|source| {
+                    Error::Read {
+                        path: service.source.clone(),
+                        source,
+                    }
+                })?;
         }
         Ok(manifest)
     }
 
     /// The name callers use for a service.
     pub fn host(&self, service: &str) -> String {
-        match self.services.get(service).and_then(|service| service.host.as_ref()) {
+        match self
+            .services
+            .get(service)
+            .and_then(|service| service.host.as_ref())
+        {
             Some(host) => host.to_string(),
             None => format!("{service}.{}.local", self.mesh),
         }
@@ -207,7 +212,11 @@ impl Manifest {
 
     /// The gateway's path prefix for a service.
     pub fn path(&self, name: &str) -> String {
-        match self.services.get(name).and_then(|service| service.path.as_ref()) {
+        match self
+            .services
+            .get(name)
+            .and_then(|service| service.path.as_ref())
+        {
             Some(path) => path.to_string(),
             None if self.services.len() == 1 => "/".to_owned(),
             None => format!("/{name}"),
@@ -217,17 +226,26 @@ impl Manifest {
     fn check(&self) -> Result<(), Error> {
         let refuse = |field: String, rule: String| Err(Error::Rule { field, rule });
         if self.services.is_empty() {
-            return refuse("services".to_owned(), "holds no service; add one".to_owned());
+            return refuse(
+                "services".to_owned(),
+                "holds no service; add one".to_owned(),
+            );
         }
         let mut hosts = BTreeMap::new();
         let mut paths = BTreeMap::new();
         for (name, service) in &self.services {
             let field = |key: &str| format!("services.{name}.{key}");
             if service.tasks == 0 || service.tasks > MOST_TASKS {
-                return refuse(field("tasks"), format!("{} is not in 1..={MOST_TASKS}", service.tasks));
+                return refuse(
+                    field("tasks"),
+                    format!("{} is not in 1..={MOST_TASKS}", service.tasks),
+                );
             }
             if service.port == 0 {
-                return refuse(field("port"), "0 is not a port that callers could name".to_owned());
+                return refuse(
+                    field("port"),
+                    "0 is not a port that callers could name".to_owned(),
+                );
             }
             service.health.check().map_err(|(key, rule)| Error::Rule {
                 field: field(&format!("health.{key}")),
@@ -235,7 +253,10 @@ impl Manifest {
             })?;
             for backend in &service.backends {
                 if !self.services.contains_key(backend) {
-                    return refuse(field("backends"), format!("{backend} is no service of this manifest"));
+                    return refuse(
+                        field("backends"),
+                        format!("{backend} is no service of this manifest"),
+                    );
                 }
             }
             if let Some(other) = hosts.insert(self.host(name.as_str()), name) {

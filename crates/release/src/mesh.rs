@@ -8,12 +8,13 @@
 use model::draft::Draft;
 use model::share::{Shares, weights_for};
 use model::spec::{
-    AwsCloudMapInstanceAttribute, AwsCloudMapServiceDiscovery, Backend, EgressFilter, EgressFilterType,
-    GatewayRouteSpec, GatewayRouteTarget, GatewayRouteVirtualService, HealthCheckPolicy, HttpGatewayRoute,
-    HttpGatewayRouteAction, HttpGatewayRouteMatch, HttpRoute, HttpRouteMatch, Listener, MeshSpec,
-    PortMapping, Protocol, RouteAction, RouteSpec, ServiceDiscovery, VirtualGatewayListener,
-    VirtualGatewaySpec, VirtualNodeSpec, VirtualRouterListener, VirtualRouterProvider, VirtualRouterSpec,
-    VirtualServiceBackend, VirtualServiceProvider, VirtualServiceSpec, WeightedTarget,
+    AwsCloudMapInstanceAttribute, AwsCloudMapServiceDiscovery, Backend, EgressFilter,
+    EgressFilterType, GatewayRouteSpec, GatewayRouteTarget, GatewayRouteVirtualService,
+    HealthCheckPolicy, HttpGatewayRoute, HttpGatewayRouteAction, HttpGatewayRouteMatch, HttpRoute,
+    HttpRouteMatch, Listener, MeshSpec, PortMapping, Protocol, RouteAction, RouteSpec,
+    ServiceDiscovery, VirtualGatewayListener, VirtualGatewaySpec, VirtualNodeSpec,
+    VirtualRouterListener, VirtualRouterProvider, VirtualRouterSpec, VirtualServiceBackend,
+    VirtualServiceProvider, VirtualServiceSpec, WeightedTarget,
 };
 use model::{Error, ResourceId, Share, Snapshot};
 
@@ -36,7 +37,11 @@ impl Manifest {
     }
 
     pub fn route(&self, service: &str) -> ResourceId {
-        ResourceId::route(self.mesh.as_str(), router_name(service), format!("{service}-traffic-route"))
+        ResourceId::route(
+            self.mesh.as_str(),
+            router_name(service),
+            format!("{service}-traffic-route"),
+        )
     }
 
     pub fn virtual_gateway(&self) -> ResourceId {
@@ -107,13 +112,23 @@ pub fn join(draft: &mut Draft, manifest: &Manifest, service: &str, tag: &str) ->
 }
 
 /// The way to a service's first version: router, route, virtual service and gateway route.
-pub fn open(draft: &mut Draft, manifest: &Manifest, service: &str, node: &str) -> Result<(), Error> {
+pub fn open(
+    draft: &mut Draft,
+    manifest: &Manifest,
+    service: &str,
+    node: &str,
+) -> Result<(), Error> {
     ensure_service(draft, manifest, service)?;
     send_all_to(draft, &manifest.route(service), node)
 }
 
 /// Gives the canary this share of the route.
-pub fn set_share(draft: &mut Draft, route: &ResourceId, sides: Sides<'_>, share: Share) -> Result<(), Error> {
+pub fn set_share(
+    draft: &mut Draft,
+    route: &ResourceId,
+    sides: Sides<'_>,
+    share: Share,
+) -> Result<(), Error> {
     let (stable, canary) = weights_for(share);
     let targets = vec![target(sides.stable, stable), target(sides.canary, canary)];
     let shares = Shares::split(sides.stable, sides.canary, share);
@@ -136,7 +151,11 @@ fn target(node: &str, weight: u32) -> WeightedTarget {
 }
 
 /// The route with other targets: all else that people set on it (retries, time-outs, matches) stays.
-fn with_targets(snapshot: &Snapshot, route: &ResourceId, weighted_targets: Vec<WeightedTarget>) -> RouteSpec {
+fn with_targets(
+    snapshot: &Snapshot,
+    route: &ResourceId,
+    weighted_targets: Vec<WeightedTarget>,
+) -> RouteSpec {
     let current = match &route.local {
         model::LocalId::Route { router, name } => snapshot.route(&route.mesh, router, name),
         _ => None,
@@ -176,9 +195,11 @@ pub fn ensure_service(draft: &mut Draft, manifest: &Manifest, name: &str) -> Res
     let mesh = manifest.mesh.as_str();
     let host = manifest.host(name);
     let virtual_service = VirtualServiceSpec {
-        provider: Some(VirtualServiceProvider::VirtualRouter(VirtualRouterProvider {
-            virtual_router_name: router_name(name),
-        })),
+        provider: Some(VirtualServiceProvider::VirtualRouter(
+            VirtualRouterProvider {
+                virtual_router_name: router_name(name),
+            },
+        )),
     };
     draft.put(ResourceId::virtual_service(mesh, &host), virtual_service)?;
     let gateway_route = GatewayRouteSpec {
@@ -200,7 +221,10 @@ pub fn ensure_service(draft: &mut Draft, manifest: &Manifest, name: &str) -> Res
         ..GatewayRouteSpec::default()
     };
     let gateway = manifest.gateway.name.as_str();
-    draft.put(ResourceId::gateway_route(mesh, gateway, format!("gateway-route-{name}")), gateway_route)
+    draft.put(
+        ResourceId::gateway_route(mesh, gateway, format!("gateway-route-{name}")),
+        gateway_route,
+    )
 }
 
 fn node_spec(manifest: &Manifest, name: &str, service: &Service, tag: &str) -> VirtualNodeSpec {
@@ -247,7 +271,8 @@ fn http(port: u16) -> PortMapping {
 
 fn health_check(service: &Service) -> HealthCheckPolicy {
     let health = &service.health;
-    let milliseconds = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let milliseconds =
+        |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     HealthCheckPolicy {
         protocol: Protocol::Http,
         interval_millis: milliseconds(health.interval.0),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use judge::{BasisPoints, Decision, Exposure, Hold};
+use judge::{BasisPoints, Decision, Exposure, Hold, Verdict};
 use model::{Share, Timestamp};
 
 use crate::Policy;
@@ -83,16 +83,16 @@ fn advance(state: &State, world: &World, now: Timestamp) -> Plan {
         return Step::Decide(Ending::RollBack).because("ordered");
     }
     let Some(version) = &state.version else {
-        return Step::Build.because(format!("version {} is not built yet", state.request.tag));
+        return Step::Build.because(format!("building {}", state.request.tag));
     };
     if state.virtual_node.is_none() {
-        return Step::Join.because(format!("{} has no virtual node yet", version.tag));
+        return Step::Join.because(format!("{} gets a virtual node", version.tag));
     }
     let Some(started_at) = state.tasks_started_at else {
         if !world.settled {
             return Step::Wait.because("the proxies do not carry its virtual node yet");
         }
-        return Step::StartTasks.because(format!("no task of {} runs yet", version.tag));
+        return Step::StartTasks.because(format!("starting the tasks of {}", version.tag));
     };
     if !state.healthy {
         return admit_when_healthy(state, world, now.since(started_at));
@@ -104,7 +104,7 @@ fn advance(state: &State, world: &World, now: Timestamp) -> Plan {
         return Step::Decide(Ending::Promote).because("ordered");
     }
     if state.judge.decision() == Decision::RollBack {
-        return Step::Decide(Ending::RollBack).because(state.verdict().sentence);
+        return Step::Decide(Ending::RollBack).because(reason(&state.verdict()));
     }
     if let Some(Order::Set { share }) = state.pending {
         return Step::SetShare(share).because("ordered");
@@ -154,7 +154,12 @@ fn follow_policy(state: &State, world: &World, now: Timestamp) -> Plan {
     }
 }
 
-fn finish_steps(state: &State, waited: Duration, least_time: Duration, least_requests: u64) -> Plan {
+fn finish_steps(
+    state: &State,
+    waited: Duration,
+    least_time: Duration,
+    least_requests: u64,
+) -> Plan {
     match step_lacks(state, waited, least_time, least_requests) {
         Some(lack) => Step::Wait.because(lack),
         None => Step::Decide(Ending::Promote).because("every step of the policy was passed"),
@@ -162,7 +167,12 @@ fn finish_steps(state: &State, waited: Duration, least_time: Duration, least_req
 }
 
 /// What a step of the policy still needs before the next; the start at 0 % needs nothing.
-fn step_lacks(state: &State, waited: Duration, least_time: Duration, least_requests: u64) -> Option<String> {
+fn step_lacks(
+    state: &State,
+    waited: Duration,
+    least_time: Duration,
+    least_requests: u64,
+) -> Option<String> {
     if state.share == Share::ZERO {
         return None;
     }
@@ -180,7 +190,7 @@ const FIRST_SHARE: u32 = 1000;
 fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share) -> Plan {
     let verdict = state.verdict();
     if verdict.decision == Decision::Promote {
-        return Step::Decide(Ending::Promote).because(verdict.sentence);
+        return Step::Decide(Ending::Promote).because(reason(&verdict));
     }
     let limits = &state.request.limits;
     let exposure = Exposure {
@@ -192,17 +202,32 @@ fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share
     };
     let current = BasisPoints::new(state.share.basis_points().into());
     let next = judge::next_share(&limits.judge, &state.judge, &exposure, current);
-    let next = u16::try_from(next.get()).ok().and_then(|points| Share::from_basis_points(points).ok());
+    let next = u16::try_from(next.get())
+        .ok()
+        .and_then(|points| Share::from_basis_points(points).ok());
     let next = next.unwrap_or(state.share);
     let budget = limits.failure_budget;
     if next < state.share {
-        return Step::SetShare(next).because(format!("failures came in; {budget} more are within the budget"));
+        return Step::SetShare(next).because(format!(
+            "failures came in; {budget} more are within the budget"
+        ));
     }
     let may_rise = state.share == Share::ZERO || waited >= LEAST_TIME_AT_SHARE;
     if next > state.share && may_rise && verdict.hold != Some(Hold::SharedIncident) {
-        return Step::SetShare(next).because(format!("within the budget of {budget} extra failures"));
+        return Step::SetShare(next)
+            .because(format!("within the budget of {budget} extra failures"));
     }
-    Step::Wait.because(verdict.sentence)
+    Step::Wait.because(reason(&verdict))
+}
+
+/// The judge's sentence without its decision: what the plan does with it says that already.
+fn reason(verdict: &Verdict) -> &str {
+    let decisions = ["promoted: ", "rolled back: ", "going on: "];
+    let sentence = verdict.sentence.as_str();
+    decisions
+        .iter()
+        .find_map(|decision| sentence.strip_prefix(decision))
+        .unwrap_or(sentence)
 }
 
 /// From decision to end: everything on the side that stays, then the other side leaves.
@@ -223,7 +248,10 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
     if !state.left {
         let drained = world.settled && world.in_flight == 0;
         if !drained && now.since(state.share_since) < state.request.limits.drain_timeout.0 {
-            return Step::Wait.because(format!("{} requests are still in flight on {}", world.in_flight, leaves.tag));
+            return Step::Wait.because(format!(
+                "{} requests are still in flight on {}",
+                world.in_flight, leaves.tag
+            ));
         }
         return Step::Leave.because(format!("{} serves nothing now", leaves.tag));
     }

@@ -52,7 +52,7 @@ impl State {
         let Event::Requested { request } = first.event else {
             return None;
         };
-        let mut state = Self::requested(request, first.at);
+        let mut state = Self::requested(*request, first.at);
         for record in records {
             state.apply(&record);
         }
@@ -102,8 +102,13 @@ impl State {
             Event::Ordered { order, .. } => self.obey(order),
             Event::Observed { batch } => {
                 let now_in_force = judge_share(self.share);
-                let levels = batch.levels.iter().filter(|level| level.share == now_in_force);
-                self.share_requests += levels.map(|level| level.tally.canary.requests()).sum::<u64>();
+                let levels = batch
+                    .levels
+                    .iter()
+                    .filter(|level| level.share == now_in_force);
+                self.share_requests += levels
+                    .map(|level| level.tally.canary.requests())
+                    .sum::<u64>();
                 self.judge.absorb(&self.request.limits.judge, batch);
             }
             Event::Decided { ending, reason } => {

@@ -63,7 +63,13 @@ pub(crate) fn calm() -> World {
 /// A release whose version is built and has a virtual node, with tasks that started at second 0.
 pub(crate) fn started(policy: Policy) -> State {
     let mut state = State::requested(request(policy), at(0));
-    happen(&mut state, 0, Event::Built { version: version("epoch") });
+    happen(
+        &mut state,
+        0,
+        Event::Built {
+            version: version("epoch"),
+        },
+    );
     let virtual_node = "crystal-sd-epoch".to_owned();
     happen(&mut state, 0, Event::Joined { virtual_node });
     happen(&mut state, 0, Event::TasksStarted);
@@ -78,7 +84,10 @@ pub(crate) fn admitted(policy: Policy) -> State {
 }
 
 pub(crate) fn happen(state: &mut State, second: i64, event: Event) {
-    state.apply(&Record { at: at(second), event });
+    state.apply(&Record {
+        at: at(second),
+        event,
+    });
 }
 
 /// Requests that ended under a share: `(all, failed)` of canary and stable.

@@ -28,7 +28,11 @@ pub(crate) struct LocalActuator {
 }
 
 impl Actuator for LocalActuator {
-    fn build<'a>(&'a self, id: &'a ReleaseId, request: &'a Request) -> BoxFuture<'a, Result<Version, Fault>> {
+    fn build<'a>(
+        &'a self,
+        id: &'a ReleaseId,
+        request: &'a Request,
+    ) -> BoxFuture<'a, Result<Version, Fault>> {
         Box::pin(self.build(id, request))
     }
 
@@ -41,9 +45,18 @@ impl Actuator for LocalActuator {
         Box::pin(self.start_tasks(service, version, count))
     }
 
-    fn retire<'a>(&'a self, service: &'a str, version: &'a Version) -> BoxFuture<'a, Result<(), Fault>> {
+    fn retire<'a>(
+        &'a self,
+        service: &'a str,
+        version: &'a Version,
+    ) -> BoxFuture<'a, Result<(), Fault>> {
         let id = task_set(service, &version.tag);
-        Box::pin(async move { self.driver.remove(&id).await.map_err(|error| transient(&error)) })
+        Box::pin(async move {
+            self.driver
+                .remove(&id)
+                .await
+                .map_err(|error| transient(&error))
+        })
     }
 }
 
@@ -54,7 +67,10 @@ impl LocalActuator {
         let mut lines = std::fs::File::create(&log).map_err(|error| transient(&error))?;
         let built = self.images.build(&recipe, |line| {
             // The log is for people; a build does not fail because its log cannot be written.
-            drop(std::io::Write::write_all(&mut lines, format!("{line}\n").as_bytes()));
+            drop(std::io::Write::write_all(
+                &mut lines,
+                format!("{line}\n").as_bytes(),
+            ));
         });
         let built = built.await.map_err(|error| fault_of_build(&error))?;
         Ok(Version {
@@ -75,14 +91,51 @@ impl LocalActuator {
             std::fs::write(&path, &patch.text).map_err(|error| transient(&error))?;
             patches.push(path);
         }
-        recipe(self.service(&request.service)?, &request.service, &request.tag, patches)
+        self.recipe_of(&request.service, &request.tag, patches)
     }
 
-    pub(crate) async fn start_tasks(&self, service: &str, version: &Version, count: u32) -> Result<(), Fault> {
+    /// A recipe for a version of a service from these patches.
+    pub(crate) fn recipe_of(
+        &self,
+        service: &str,
+        tag: &str,
+        patches: Vec<PathBuf>,
+    ) -> Result<Recipe, Fault> {
+        let settings = self.service(service)?;
+        let (name, tag) = names(service, tag)?;
+        // What the server writes while a build runs is no part of the source.
+        let own_state = self.layout.root().strip_prefix(&settings.source).ok();
+        let own_state = own_state.filter(|path| !path.as_os_str().is_empty());
+        Ok(Recipe {
+            patches,
+            build: settings
+                .build
+                .as_ref()
+                .map(|command| BuildCommand::Program(command.words().to_vec())),
+            artifacts: settings.artifacts.clone(),
+            ignore: own_state
+                .map(|path| format!("/{}", path.display()))
+                .into_iter()
+                .collect(),
+            // Whoever asks has made sure that no running version has this tag.
+            retag: true,
+            ..Recipe::new(name, tag, &settings.source)
+        })
+    }
+
+    pub(crate) async fn start_tasks(
+        &self,
+        service: &str,
+        version: &Version,
+        count: u32,
+    ) -> Result<(), Fault> {
         let settings = self.service(service)?;
         let artifact = self.artifact(service, version)?;
         let mut environment = settings.environment.clone();
-        environment.extend(self.proxy_environment(service, settings, &version.tag).await?);
+        environment.extend(
+            self.proxy_environment(service, settings, &version.tag)
+                .await?,
+        );
         let task_set = TaskSet {
             id: task_set(service, &version.tag),
             artifact,
@@ -98,15 +151,22 @@ impl LocalActuator {
             }),
             stop_grace: settings.stop_grace.0,
         };
-        self.driver.apply(task_set).await.map_err(|error| match error {
-            compute::Error::Invalid { .. } => Fault::Permanent(chain(&error)),
-            error => transient(&error),
-        })
+        self.driver
+            .apply(task_set)
+            .await
+            .map_err(|error| match error {
+                compute::Error::Invalid { .. } => Fault::Permanent(chain(&error)),
+                error => transient(&error),
+            })
     }
 
     fn artifact(&self, service: &str, version: &Version) -> Result<PathBuf, Fault> {
         let (name, tag) = names(service, &version.tag)?;
-        match self.images.get(&name, &tag).map_err(|error| transient(&error))? {
+        match self
+            .images
+            .get(&name, &tag)
+            .map_err(|error| transient(&error))?
+        {
             Some(image) if image.digest.to_string() == version.digest => Ok(image.directory),
             _ => Err(Fault::Permanent(format!(
                 "version {service}:{} ({}) is not among the built images any more",
@@ -130,7 +190,10 @@ impl LocalActuator {
             Fault::Transient(format!("the proxy of {} does not listen yet", node.name()))
         })?;
         let url = format!("http://{address}");
-        Ok(BTreeMap::from([("http_proxy".to_owned(), url.clone()), ("SERIN_EGRESS".to_owned(), url)]))
+        Ok(BTreeMap::from([
+            ("http_proxy".to_owned(), url.clone()),
+            ("SERIN_EGRESS".to_owned(), url),
+        ]))
     }
 
     fn service(&self, name: &str) -> Result<&Service, Fault> {
@@ -148,25 +211,11 @@ pub(crate) fn task_set(service: &str, tag: &str) -> TaskSetId {
     }
 }
 
-pub(crate) fn recipe(
-    settings: &Service,
-    service: &str,
-    tag: &str,
-    patches: Vec<PathBuf>,
-) -> Result<Recipe, Fault> {
-    let (name, tag) = names(service, tag)?;
-    Ok(Recipe {
-        patches,
-        build: settings.build.as_ref().map(|command| BuildCommand::Program(command.words().to_vec())),
-        artifacts: settings.artifacts.clone(),
-        // Whoever asked has made sure that no running version has this tag.
-        retag: true,
-        ..Recipe::new(name, tag, &settings.source)
-    })
-}
-
 fn names(service: &str, tag: &str) -> Result<(image::Name, image::Name), Fault> {
-    let name = |text: &str| text.parse().map_err(|error: image::name::NameError| Fault::Permanent(chain(&error)));
+    let name = |text: &str| {
+        text.parse()
+            .map_err(|error: image::name::NameError| Fault::Permanent(chain(&error)))
+    };
     Ok((name(service)?, name(tag)?))
 }
 

@@ -46,13 +46,20 @@ pub(crate) struct Server {
 }
 
 /// Answers until told to stop, then lets requests in flight end.
-pub(crate) async fn serve(listener: TcpListener, server: Server, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    server: Server,
+    mut stopped: watch::Receiver<bool>,
+) {
     let router = router(server);
     let stop = async move {
         // An error means that whoever could say stop is gone.
         drop(stopped.wait_for(|stop| *stop).await);
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    if let Err(error) = axum::serve(listener, router)
+        .with_graceful_shutdown(stop)
+        .await
+    {
         tracing::error!(%error, "the release API stopped");
     }
 }
@@ -74,14 +81,25 @@ fn router(server: Server) -> Router {
         .route("/v1/health", get(|| async { "ok\n" }))
         .route("/openapi.json", get(openapi::serve))
         .merge(guarded)
-        .fallback(|| async { Refusal::not_found("no such path in the release API", "see /openapi.json") })
+        .fallback(|| async {
+            Refusal::not_found("no such path in the release API", "see /openapi.json")
+        })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(server)
 }
 
-async fn authorise(State(server): State<Server>, request: Request, next: Next) -> Result<Response, Refusal> {
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+async fn authorise(
+    State(server): State<Server>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
     if !equal_in_constant_time(given.as_bytes(), server.token.as_bytes()) {
         return Err(Refusal::unauthorised());
     }
@@ -90,5 +108,10 @@ async fn authorise(State(server): State<Server>, request: Request, next: Next) -
 
 /// Takes as long for a nearly right token as for a wrong one.
 fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(0, |differ, (a, b)| differ | (a ^ b))
+            == 0
 }

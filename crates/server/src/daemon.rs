@@ -62,7 +62,9 @@ pub enum Error {
     Images(#[source] image::ImageError),
     #[error("could not start the data plane")]
     DataPlane(#[source] proxy::StartError),
-    #[error("could not start the virtual gateway: choose another gateway.port in the manifest, or free this one")]
+    #[error(
+        "could not start the virtual gateway: choose another gateway.port in the manifest, or free this one"
+    )]
     Gateway(#[source] proxy::ApplyError),
     #[error("could not listen for the release API on {address}")]
     Api {
@@ -107,9 +109,11 @@ impl Daemon {
         driver_options.reaper = options.reaper;
         let process = Arc::new(Process::open(driver_options).await.map_err(Error::Driver)?);
         let driver: Arc<dyn Driver> = Arc::clone(&process) as _;
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&layout.store()).map_err(Error::Store)?);
+        let store: Arc<dyn Store> =
+            Arc::new(Embedded::open(&layout.store()).map_err(Error::Store)?);
         let images = Images::open(layout.images()).map_err(Error::Images)?;
-        let plane = Arc::new(DataPlane::start(proxy::Options::default()).map_err(Error::DataPlane)?);
+        let plane =
+            Arc::new(DataPlane::start(proxy::Options::default()).map_err(Error::DataPlane)?);
         let feed = Arc::new(Feed::new(
             Arc::clone(&manifest),
             Arc::clone(&plane),
@@ -132,10 +136,20 @@ impl Daemon {
         };
         let traffic = Arc::new(Traffic::default());
         let engine = Arc::new(Engine::new(
-            manifest, store, driver, plane, Arc::clone(&feed), Arc::clone(&traffic), actuator, executor,
+            manifest,
+            store,
+            driver,
+            plane,
+            Arc::clone(&feed),
+            Arc::clone(&traffic),
+            actuator,
+            executor,
         ));
 
-        engine.prepare().await.map_err(|error| Error::Services(error.into()))?;
+        engine
+            .prepare()
+            .await
+            .map_err(|error| Error::Services(error.into()))?;
         feed.refresh().await.map_err(Error::Gateway)?;
         let gateway = feed.address(&engine.manifest.virtual_gateway()).await;
         let gateway = gateway.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -143,12 +157,17 @@ impl Daemon {
             tokio::spawn(Arc::clone(&feed).run()),
             tokio::spawn(collect(Arc::clone(&engine))),
         ];
-        engine.resume().await.map_err(|error| Error::Services(error.into()))?;
+        engine
+            .resume()
+            .await
+            .map_err(|error| Error::Services(error.into()))?;
 
-        let listener = TcpListener::bind(options.api).await.map_err(|source| Error::Api {
-            address: options.api,
-            source,
-        })?;
+        let listener = TcpListener::bind(options.api)
+            .await
+            .map_err(|source| Error::Api {
+                address: options.api,
+                source,
+            })?;
         let api = listener.local_addr().unwrap_or(options.api);
         let token = presence::new_token().map_err(state_error("read", "/dev/urandom"))?;
         let presence = Presence {
@@ -166,7 +185,9 @@ impl Daemon {
             stopping: stopped.clone(),
         };
         let api_task = tokio::spawn(api::serve(listener, server, stopped));
-        presence.write(&layout.presence()).map_err(state_error("write", layout.presence()))?;
+        presence
+            .write(&layout.presence())
+            .map_err(state_error("write", layout.presence()))?;
         Ok(Self {
             api,
             gateway,
@@ -217,7 +238,10 @@ async fn collect(engine: Arc<Engine>) {
     let mut tick = tokio::time::interval(COLLECT);
     loop {
         tick.tick().await;
-        engine.traffic.collect(&engine.plane, engine.executor.ambient.now()).await;
+        engine
+            .traffic
+            .collect(&engine.plane, engine.executor.ambient.now())
+            .await;
     }
 }
 
@@ -231,7 +255,10 @@ fn create(layout: &Layout) -> Result<(), Error> {
         .map_err(state_error("create", layout.root()))
 }
 
-fn state_error(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+fn state_error(
+    operation: &'static str,
+    path: impl Into<PathBuf>,
+) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
     move |source| Error::State {
         operation,

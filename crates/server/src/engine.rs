@@ -90,7 +90,10 @@ pub(crate) enum Error {
 }
 
 impl Engine {
-    #[expect(clippy::too_many_arguments, reason = "the one place where the daemon's parts meet")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where the daemon's parts meet"
+    )]
     pub(crate) fn new(
         manifest: Arc<Manifest>,
         store: Arc<dyn Store>,
@@ -123,14 +126,18 @@ impl Engine {
             return Ok(None);
         };
         let position = last.position;
-        let version = serde_json::from_value(last.body).map_err(|_| Error::Journal { stream, position })?;
+        let version =
+            serde_json::from_value(last.body).map_err(|_| Error::Journal { stream, position })?;
         Ok(Some(version))
     }
 
     /// A service's releases, oldest first.
     pub(crate) async fn releases(&self, service: &str) -> Result<Vec<ReleaseId>, Error> {
         let streams = self.store.streams(&ReleaseId::streams_of(service)).await?;
-        Ok(streams.iter().filter_map(|stream| ReleaseId::of_stream(stream)).collect())
+        Ok(streams
+            .iter()
+            .filter_map(|stream| ReleaseId::of_stream(stream))
+            .collect())
     }
 
     /// Brings the mesh in line with the manifest.
@@ -149,7 +156,10 @@ impl Engine {
         for (service, settings) in &self.manifest.services {
             let service = service.as_str();
             if let Some(stable) = self.stable(service).await?
-                && let Err(fault) = self.actuator.start_tasks(service, &stable, settings.tasks).await
+                && let Err(fault) = self
+                    .actuator
+                    .start_tasks(service, &stable, settings.tasks)
+                    .await
             {
                 tracing::error!(service, %fault, "could not start the tasks of the stable version");
             }
@@ -158,7 +168,8 @@ impl Engine {
                 self.run(release);
             }
             if self.stable(service).await?.is_none() && self.running(service).is_none() {
-                self.request(service, settings.tag.to_string(), Vec::new(), None).await?;
+                self.request(service, settings.tag.to_string(), Vec::new(), None)
+                    .await?;
             }
         }
         Ok(())
@@ -202,7 +213,11 @@ impl Engine {
         policy: Option<release::Policy>,
     ) -> Result<ReleaseId, Error> {
         let request = self.draft_request(service, tag, patches, policy).await?;
-        let number = self.releases(service).await?.last().map_or(1, |last| last.number + 1);
+        let number = self
+            .releases(service)
+            .await?
+            .last()
+            .map_or(1, |last| last.number + 1);
         let id = ReleaseId {
             service: service.to_owned(),
             number,
@@ -214,10 +229,18 @@ impl Engine {
     }
 
     /// Tells a running release what to do.
-    pub(crate) async fn order(&self, id: &ReleaseId, order: Order, by: String) -> Result<(), Error> {
-        let handle = self.handle(&id.service).filter(|handle| handle.progress.borrow().id == *id);
+    pub(crate) async fn order(
+        &self,
+        id: &ReleaseId,
+        order: Order,
+        by: String,
+    ) -> Result<(), Error> {
+        let handle = self
+            .handle(&id.service)
+            .filter(|handle| handle.progress.borrow().id == *id);
         let handle = handle.ok_or_else(|| Error::NoRelease(id.to_string()))?;
-        if !handle.progress.borrow().is_running() || handle.orders.send((order, by)).await.is_err() {
+        if !handle.progress.borrow().is_running() || handle.orders.send((order, by)).await.is_err()
+        {
             return Err(Error::Ended(id.clone()));
         }
         Ok(())
@@ -240,7 +263,11 @@ impl Engine {
             return Err(Error::NoRelease(id.to_string()));
         }
         let release = self.executor.resume(id.clone()).await?;
-        let why = release.state.ended.as_ref().map(|ended| ended.reason.clone());
+        let why = release
+            .state
+            .ended
+            .as_ref()
+            .map(|ended| ended.reason.clone());
         Ok(Arc::new(Progress::of(&release, why.unwrap_or_default())))
     }
 
@@ -266,8 +293,13 @@ impl Engine {
 
     fn run(self: &Arc<Self>, release: Release) {
         let service = release.id.service.clone();
-        let why = release.state.ended.as_ref().map(|ended| ended.reason.clone());
-        let (progress, seen) = watch::channel(Arc::new(Progress::of(&release, why.unwrap_or_default())));
+        let why = release
+            .state
+            .ended
+            .as_ref()
+            .map(|ended| ended.reason.clone());
+        let (progress, seen) =
+            watch::channel(Arc::new(Progress::of(&release, why.unwrap_or_default())));
         let (orders, received) = mpsc::channel(16);
         let handle = Handle {
             progress: seen,
@@ -276,11 +308,19 @@ impl Engine {
         self.handles().insert(service, handle);
         if release.state.ended.is_none() {
             let stop = self.stop.subscribe();
-            tokio::spawn(runner::run(Arc::clone(self), release, progress, received, stop));
+            tokio::spawn(runner::run(
+                Arc::clone(self),
+                release,
+                progress,
+                received,
+                stop,
+            ));
         }
     }
 
     fn handles(&self) -> std::sync::MutexGuard<'_, HashMap<String, Handle>> {
-        self.handles.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.handles
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -70,7 +70,12 @@ impl Feed {
 
     /// Where a node's callers, or the gateway's, connect.
     pub(crate) async fn address(&self, node: &ResourceId) -> Option<SocketAddr> {
-        self.current.lock().await.addresses.get(&node.path()).copied()
+        self.current
+            .lock()
+            .await
+            .addresses
+            .get(&node.path())
+            .copied()
     }
 
     /// Follows the mesh and the fleet for ever.
@@ -87,7 +92,10 @@ impl Feed {
             snapshots.mark_unchanged();
             fleet.mark_unchanged();
             if let Err(error) = self.refresh().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "a proxy keeps its last view");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a proxy keeps its last view"
+                );
             }
         }
     }
@@ -123,7 +131,9 @@ impl Feed {
     /// The nodes that need a proxy here: the gateway, and whoever calls others.
     fn nodes(&self, snapshot: &Snapshot) -> Vec<ResourceId> {
         let mesh = self.manifest.mesh.as_str();
-        let gateways = snapshot.of_kind(mesh, Kind::VirtualGateway).map(|gateway| gateway.id.clone());
+        let gateways = snapshot
+            .of_kind(mesh, Kind::VirtualGateway)
+            .map(|gateway| gateway.id.clone());
         let callers = snapshot
             .of_kind(mesh, Kind::VirtualNode)
             .filter(|node| matches!(&node.spec, model::Spec::VirtualNode(spec) if !spec.backends().is_empty()))
@@ -135,7 +145,9 @@ impl Feed {
         let mut binding = Binding::loopback();
         if *node == self.manifest.virtual_gateway() {
             let spec_port = gateway_listener_port(&self.manifest);
-            binding.gateway_ports.insert(spec_port, self.manifest.gateway.port);
+            binding
+                .gateway_ports
+                .insert(spec_port, self.manifest.gateway.port);
         } else if node.kind() == Kind::VirtualNode {
             binding.egress_port = Some(ports.get(&node.path()));
         }
@@ -143,13 +155,19 @@ impl Feed {
     }
 
     async fn apply(&self, current: &mut Current, view: NodeView) -> Result<(), ApplyError> {
-        if current.views.get(&view.node).is_some_and(|last| same_but_revision(last, &view)) {
+        if current
+            .views
+            .get(&view.node)
+            .is_some_and(|last| same_but_revision(last, &view))
+        {
             return Ok(());
         }
         let view = Arc::new(view);
         let bound = self.plane.apply(Arc::clone(&view)).await?;
         if let Some(listener) = bound.first() {
-            current.addresses.insert(view.node.clone(), listener.address);
+            current
+                .addresses
+                .insert(view.node.clone(), listener.address);
             if view.node.contains("/virtualNode/")
                 && let Err(error) = current.ports.remember(&view.node, listener.address.port())
             {
@@ -161,7 +179,12 @@ impl Feed {
     }
 
     fn drop_others(&self, current: &mut Current, nodes: &BTreeSet<String>) {
-        let gone: Vec<String> = current.views.keys().filter(|node| !nodes.contains(*node)).cloned().collect();
+        let gone: Vec<String> = current
+            .views
+            .keys()
+            .filter(|node| !nodes.contains(*node))
+            .cloned()
+            .collect();
         for node in gone {
             current.views.remove(&node);
             current.addresses.remove(&node);
@@ -172,5 +195,7 @@ impl Feed {
 }
 
 fn same_but_revision(one: &NodeView, other: &NodeView) -> bool {
-    one.listeners == other.listeners && one.services == other.services && one.clusters == other.clusters
+    one.listeners == other.listeners
+        && one.services == other.services
+        && one.clusters == other.clusters
 }

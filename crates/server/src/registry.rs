@@ -21,7 +21,10 @@ pub(crate) struct Instance {
 pub(crate) fn instances(fleet: &Fleet) -> Vec<Instance> {
     let sets = fleet.task_sets.iter();
     sets.flat_map(|(id, set)| {
-        let healthy = set.tasks.iter().filter(|task| task.state == TaskState::Healthy);
+        let healthy = set
+            .tasks
+            .iter()
+            .filter(|task| task.state == TaskState::Healthy);
         healthy.map(|task| Instance {
             id: task.id.clone(),
             service: id.service.clone(),
@@ -46,7 +49,9 @@ pub(crate) fn resolve(view: &mut NodeView, manifest: &Manifest, instances: &[Ins
         {
             let endpoints = instances
                 .iter()
-                .filter(|instance| instance.service == *service && has_all(&instance.attributes, attributes))
+                .filter(|instance| {
+                    instance.service == *service && has_all(&instance.attributes, attributes)
+                })
                 .map(|instance| Endpoint {
                     id: instance.id.clone(),
                     address: instance.address,
@@ -58,5 +63,7 @@ pub(crate) fn resolve(view: &mut NodeView, manifest: &Manifest, instances: &[Ins
 }
 
 fn has_all(has: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
-    wanted.iter().all(|(key, value)| has.get(key) == Some(value))
+    wanted
+        .iter()
+        .all(|(key, value)| has.get(key) == Some(value))
 }

@@ -48,7 +48,7 @@ impl Totals {
 
     pub(crate) fn requests_per_second(&self, now: Timestamp) -> f64 {
         let recent = self.recent.iter().filter(|(at, _)| now.since(*at) < WINDOW);
-        recent.map(|(_, count)| *count as f64).sum::<f64>() / WINDOW.as_secs_f64()
+        recent.map(|(_, count)| *count).sum::<u64>() as f64 / WINDOW.as_secs_f64()
     }
 
     fn add(&mut self, arm: &Arm, now: Timestamp) {
@@ -59,7 +59,11 @@ impl Totals {
         }
         self.latency.merge(&arm.latency);
         self.recent.push_back((now, arm.routed));
-        while self.recent.front().is_some_and(|(at, _)| now.since(*at) >= WINDOW) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|(at, _)| now.since(*at) >= WINDOW)
+        {
             self.recent.pop_front();
         }
     }
@@ -70,7 +74,10 @@ impl Traffic {
     pub(crate) async fn collect(&self, plane: &DataPlane, now: Timestamp) {
         let observations = plane.observe().await;
         let mut inner = self.lock();
-        for cell in observations.into_iter().flat_map(|observations| observations.cells) {
+        for cell in observations
+            .into_iter()
+            .flat_map(|observations| observations.cells)
+        {
             for arm in &cell.arms {
                 let key = (cell.split.clone(), arm.name.clone());
                 inner.arms.entry(key).or_default().add(arm, now);
@@ -92,19 +99,26 @@ impl Traffic {
     pub(crate) fn rate(&self, split: &str, now: Timestamp) -> f64 {
         let inner = self.lock();
         let arms = inner.arms.iter().filter(|((of, _), _)| of == split);
-        arms.map(|(_, totals)| totals.requests_per_second(now)).sum()
+        arms.fold(0.0, |sum, (_, totals)| {
+            sum + totals.requests_per_second(now)
+        })
     }
 
     /// What came in since the last call, as evidence about `canary`; every other arm is the stable side.
     pub(crate) fn take_evidence(&self, split: &str, canary: &str) -> Batch {
         let cells = self.lock().pending.remove(split).unwrap_or_default();
         Batch {
-            levels: cells.iter().filter_map(|cell| level(cell, canary)).collect(),
+            levels: cells
+                .iter()
+                .filter_map(|cell| level(cell, canary))
+                .collect(),
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -117,7 +131,11 @@ fn level(cell: &Cell, canary: &str) -> Option<Level> {
     for arm in &cell.arms {
         let ended: u64 = arm.outcomes.values().sum();
         let failures = failures(&arm.outcomes);
-        let side = if arm.name == canary { &mut tally.canary } else { &mut tally.stable };
+        let side = if arm.name == canary {
+            &mut tally.canary
+        } else {
+            &mut tally.stable
+        };
         side.failures += failures;
         side.successes += ended - failures;
     }
@@ -148,14 +166,32 @@ mod tests {
         let cell = Cell {
             split: "s".to_owned(),
             arms: vec![
-                arm("vanilla", 9500, &[(Outcome::Success, 90), (Outcome::ServerError, 1)]),
-                arm("epoch", 500, &[(Outcome::Cancelled, 2), (Outcome::Reset, 3), (Outcome::ClientError, 4)]),
+                arm(
+                    "vanilla",
+                    9500,
+                    &[(Outcome::Success, 90), (Outcome::ServerError, 1)],
+                ),
+                arm(
+                    "epoch",
+                    500,
+                    &[
+                        (Outcome::Cancelled, 2),
+                        (Outcome::Reset, 3),
+                        (Outcome::ClientError, 4),
+                    ],
+                ),
             ],
         };
         let level = level(&cell, "epoch").unwrap();
         assert_eq!(level.share, judge::Share::new(1, 20).unwrap());
-        assert_eq!((level.tally.stable.successes, level.tally.stable.failures), (90, 1));
-        assert_eq!((level.tally.canary.successes, level.tally.canary.failures), (6, 3));
+        assert_eq!(
+            (level.tally.stable.successes, level.tally.stable.failures),
+            (90, 1)
+        );
+        assert_eq!(
+            (level.tally.canary.successes, level.tally.canary.failures),
+            (6, 3)
+        );
         assert!(super::level(&cell, "other").is_none());
     }
 

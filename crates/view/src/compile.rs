@@ -64,15 +64,23 @@ pub enum Error {
 }
 
 /// What `node` sees of its mesh.
-pub fn compile(snapshot: &Snapshot, node: &ResourceId, binding: &Binding) -> Result<NodeView, Error> {
+pub fn compile(
+    snapshot: &Snapshot,
+    node: &ResourceId,
+    binding: &Binding,
+) -> Result<NodeView, Error> {
     let missing = || Error::Missing(node.clone());
     match node.kind() {
         Kind::VirtualNode => {
-            let spec = snapshot.virtual_node(&node.mesh, node.name()).ok_or_else(missing)?;
+            let spec = snapshot
+                .virtual_node(&node.mesh, node.name())
+                .ok_or_else(missing)?;
             Ok(node::compile(snapshot, node, spec, binding))
         }
         Kind::VirtualGateway => {
-            let spec = snapshot.virtual_gateway(&node.mesh, node.name()).ok_or_else(missing)?;
+            let spec = snapshot
+                .virtual_gateway(&node.mesh, node.name())
+                .ok_or_else(missing)?;
             Ok(gateway::compile(snapshot, node, spec, binding))
         }
         _ => Err(Error::NoProxy(node.clone())),

@@ -131,6 +131,7 @@ fn ready(service: &ServiceStatus, started: Instant) -> Line {
     let tags: Vec<&str> = service
         .versions
         .iter()
+        .filter(|version| !version.tasks.is_empty())
         .map(|version| version.tag.as_str())
         .collect();
     let tasks: usize = service

@@ -115,7 +115,7 @@ impl<'a> Progress<'a> {
         let dots = self.service.versions.iter().map(|version| {
             let line = match version.role {
                 Role::Canary => Line::new().canary(&version.tag),
-                Role::Stable => Line::new().stable(&version.tag),
+                Role::Stable | Role::Former => Line::new().stable(&version.tag),
             };
             line.plain(" ").then(dots(version)).plain("  ")
         });

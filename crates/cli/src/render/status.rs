@@ -65,6 +65,7 @@ fn version(version: &VersionStatus) -> Vec<Line> {
     let (tag, role) = match version.role {
         Role::Stable => (Line::new().plain("  ").stable(&version.tag), "stable"),
         Role::Canary => (Line::new().plain("  ").canary(&version.tag), "canary"),
+        Role::Former => (Line::new().plain("  ").faint(&version.tag), "former"),
     };
     let healthy = version
         .tasks

@@ -70,7 +70,9 @@ impl FromStr for PathPrefix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
+        let printable = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
         if text.starts_with('/') && printable {
             return Ok(Self(text.to_owned()));
         }
@@ -201,7 +203,9 @@ impl<'de> Deserialize<'de> for Command {
             type Value = Command;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a command: a line for the shell, or a list of a program and its arguments")
+                f.write_str(
+                    "a command: a line for the shell, or a list of a program and its arguments",
+                )
             }
 
             fn visit_str<E: serde::de::Error>(self, line: &str) -> Result<Command, E> {
@@ -211,7 +215,10 @@ impl<'de> Deserialize<'de> for Command {
                 Ok(Command(["sh", "-c", line].map(str::to_owned).to_vec()))
             }
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut words: A) -> Result<Command, A::Error> {
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut words: A,
+            ) -> Result<Command, A::Error> {
                 let mut command = Vec::new();
                 while let Some(word) = words.next_element::<String>()? {
                     command.push(word);

@@ -112,13 +112,22 @@ impl ReleaseSettings {
         let ends = self.steps.last().is_some_and(|step| step.0 == Share::WHOLE)
             && self.steps.first().is_some_and(|step| step.0 > Share::ZERO);
         if !(rising && ends) {
-            return Err(("steps", "must rise from above 0 to 100, as in [5, 25, 50, 100]".to_owned()));
+            return Err((
+                "steps",
+                "must rise from above 0 to 100, as in [5, 25, 50, 100]".to_owned(),
+            ));
         }
         if self.max_share.0 == Share::ZERO || self.max_share.0 == Share::WHOLE {
-            return Err(("max_share", format!("{} is not between 0 and 100 %", self.max_share.0)));
+            return Err((
+                "max_share",
+                format!("{} is not between 0 and 100 %", self.max_share.0),
+            ));
         }
         if !(self.failure_budget.is_finite() && self.failure_budget > 0.0) {
-            return Err(("failure_budget", format!("{} is not above 0", self.failure_budget)));
+            return Err((
+                "failure_budget",
+                format!("{} is not above 0", self.failure_budget),
+            ));
         }
         self.judge().map(|_| ())
     }
@@ -146,7 +155,9 @@ impl ReleaseSettings {
                 "allowedExcess" => "allowed_excess",
                 _ => "false_promotion",
             };
-            let judge::ConfigError { value, low, high, .. } = error;
+            let judge::ConfigError {
+                value, low, high, ..
+            } = error;
             (key, format!("{value} is not a number from {low} to {high}"))
         })
     }

@@ -41,11 +41,19 @@ fn several_services_get_a_path_each() {
 fn bad_fields_are_refused_on_their_line() {
     for (line, text, words) in [
         (4, SMALLEST.replace("./server", "''"), "may not be empty"),
-        (5, format!("{SMALLEST}    taks: 3\n"), "unknown field `taks`"),
+        (
+            5,
+            format!("{SMALLEST}    taks: 3\n"),
+            "unknown field `taks`",
+        ),
         (5, format!("{SMALLEST}    stop_grace: 10\n"), "no duration"),
         (5, format!("{SMALLEST}    path: web\n"), "begin with `/`"),
         (1, SMALLEST.replace("shop", "../shop"), "is no name"),
-        (5, format!("{SMALLEST}    release: {{ steps: [5, 101] }}\n"), "101"),
+        (
+            5,
+            format!("{SMALLEST}    release: {{ steps: [5, 101] }}\n"),
+            "101",
+        ),
     ] {
         let refusal = refusal(&text);
         assert!(refusal.contains(words), "{refusal}");
@@ -58,12 +66,30 @@ fn rules_over_several_fields_name_the_field() {
     for (tail, field) in [
         ("    tasks: 0\n", "services.crystal.tasks"),
         ("    backends: [nodejs]\n", "services.crystal.backends"),
-        ("    release: { steps: [50, 25, 100] }\n", "services.crystal.release.steps"),
-        ("    release: { steps: [5, 25] }\n", "services.crystal.release.steps"),
-        ("    release: { failure_budget: 0 }\n", "services.crystal.release.failure_budget"),
-        ("    release: { false_promotion: 5 }\n", "services.crystal.release.false_promotion"),
-        ("    health: { interval: 1s }\n", "services.crystal.health.interval"),
-        ("    health: { healthy_threshold: 1 }\n", "services.crystal.health.healthy_threshold"),
+        (
+            "    release: { steps: [50, 25, 100] }\n",
+            "services.crystal.release.steps",
+        ),
+        (
+            "    release: { steps: [5, 25] }\n",
+            "services.crystal.release.steps",
+        ),
+        (
+            "    release: { failure_budget: 0 }\n",
+            "services.crystal.release.failure_budget",
+        ),
+        (
+            "    release: { false_promotion: 5 }\n",
+            "services.crystal.release.false_promotion",
+        ),
+        (
+            "    health: { interval: 1s }\n",
+            "services.crystal.health.interval",
+        ),
+        (
+            "    health: { healthy_threshold: 1 }\n",
+            "services.crystal.health.healthy_threshold",
+        ),
         ("  other: { run: x, host: crystal.shop.local }\n", "host"),
     ] {
         let refusal = refusal(&format!("{SMALLEST}{tail}"));
@@ -77,7 +103,16 @@ fn durations_print_as_they_are_written() {
         let duration: TextDuration = text.parse().unwrap();
         assert_eq!(duration.to_string(), text);
     }
-    for text in ["", "5", "s", "-1s", "1.5s", "5d", "99999999999999999999s", "18446744073709551615h"] {
+    for text in [
+        "",
+        "5",
+        "s",
+        "-1s",
+        "1.5s",
+        "5d",
+        "99999999999999999999s",
+        "18446744073709551615h",
+    ] {
         assert!(text.parse::<TextDuration>().is_err(), "{text}");
     }
 }

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::journal::Event;
-use crate::testing::{admitted, at, auto, calm, happen, observed, percent, request, started, steps, version};
+use crate::testing::{
+    admitted, at, auto, calm, happen, observed, percent, request, started, steps, version,
+};
 
 fn step(state: &State, world: &World, second: i64) -> Step {
     plan(state, world, at(second)).step
@@ -26,16 +28,34 @@ fn ordered(order: Order) -> Event {
 fn a_version_is_built_joins_the_mesh_and_gets_traffic_when_its_tasks_are_healthy() {
     let mut state = State::requested(request(auto()), at(0));
     assert_eq!(step(&state, &calm(), 0), Step::Build);
-    happen(&mut state, 1, Event::Built { version: version("epoch") });
+    happen(
+        &mut state,
+        1,
+        Event::Built {
+            version: version("epoch"),
+        },
+    );
     assert_eq!(step(&state, &calm(), 1), Step::Join);
-    happen(&mut state, 1, Event::Joined { virtual_node: "crystal-sd-epoch".to_owned() });
+    happen(
+        &mut state,
+        1,
+        Event::Joined {
+            virtual_node: "crystal-sd-epoch".to_owned(),
+        },
+    );
     assert_eq!(step(&state, &calm(), 1), Step::StartTasks);
     happen(&mut state, 2, Event::TasksStarted);
-    let two_of_three = World { healthy: 2, ..calm() };
+    let two_of_three = World {
+        healthy: 2,
+        ..calm()
+    };
     assert_eq!(step(&state, &two_of_three, 3), Step::Wait);
     assert_eq!(step(&state, &calm(), 3), Step::Admit);
     happen(&mut state, 3, Event::TasksHealthy);
-    assert!(matches!(step(&state, &two_of_three, 4), Step::SetShare(_)), "health is now the proxies' affair");
+    assert!(
+        matches!(step(&state, &two_of_three, 4), Step::SetShare(_)),
+        "health is now the proxies' affair"
+    );
 }
 
 #[test]
@@ -54,11 +74,30 @@ fn tasks_that_never_get_healthy_end_the_release_before_any_traffic() {
         "only 1 of 3 tasks are healthy after 1m (crystal/epoch/2 exited with 1)"
     );
     let reason = plan.why;
-    happen(&mut state, 60, Event::Decided { ending: Ending::RollBack, reason });
+    happen(
+        &mut state,
+        60,
+        Event::Decided {
+            ending: Ending::RollBack,
+            reason,
+        },
+    );
     assert_eq!(step(&state, &world, 60), Step::Leave);
-    happen(&mut state, 60, Event::Left { virtual_node: "crystal-sd-epoch".to_owned() });
+    happen(
+        &mut state,
+        60,
+        Event::Left {
+            virtual_node: "crystal-sd-epoch".to_owned(),
+        },
+    );
     assert_eq!(step(&state, &world, 60), Step::Retire);
-    happen(&mut state, 61, Event::Retired { version: "epoch".to_owned() });
+    happen(
+        &mut state,
+        61,
+        Event::Retired {
+            version: "epoch".to_owned(),
+        },
+    );
     assert_eq!(step(&state, &world, 61), Step::Finish(Outcome::Abandoned));
 }
 
@@ -66,7 +105,14 @@ fn tasks_that_never_get_healthy_end_the_release_before_any_traffic() {
 fn a_failed_build_leaves_nothing_to_undo() {
     let mut state = State::requested(request(auto()), at(0));
     let reason = "the build failed".to_owned();
-    happen(&mut state, 1, Event::Decided { ending: Ending::RollBack, reason });
+    happen(
+        &mut state,
+        1,
+        Event::Decided {
+            ending: Ending::RollBack,
+            reason,
+        },
+    );
     assert_eq!(step(&state, &calm(), 1), Step::Finish(Outcome::Abandoned));
 }
 
@@ -76,7 +122,14 @@ fn a_first_version_takes_everything_at_once() {
     state.request.baseline = None;
     assert_eq!(step(&state, &calm(), 0), Step::Decide(Ending::Promote));
     let reason = String::new();
-    happen(&mut state, 0, Event::Decided { ending: Ending::Promote, reason });
+    happen(
+        &mut state,
+        0,
+        Event::Decided {
+            ending: Ending::Promote,
+            reason,
+        },
+    );
     assert_eq!(step(&state, &calm(), 0), Step::SetShare(Share::WHOLE));
     happen(&mut state, 0, set(Share::WHOLE));
     assert_eq!(step(&state, &calm(), 0), Step::Finish(Outcome::Promoted));
@@ -89,12 +142,20 @@ fn steps_want_their_time_and_their_requests() {
     happen(&mut state, 10, set(percent(5)));
     happen(&mut state, 20, observed(percent(5), (99, 0), (1900, 0)));
     assert_eq!(step(&state, &calm(), 39), Step::Wait, "too early");
-    assert_eq!(step(&state, &calm(), 40), Step::Wait, "one request is missing");
+    assert_eq!(
+        step(&state, &calm(), 40),
+        Step::Wait,
+        "one request is missing"
+    );
     happen(&mut state, 41, observed(percent(5), (1, 0), (0, 0)));
     assert_eq!(step(&state, &calm(), 41), Step::SetShare(percent(25)));
     happen(&mut state, 50, set(percent(25)));
     happen(&mut state, 51, observed(percent(5), (500, 0), (0, 0)));
-    assert_eq!(step(&state, &calm(), 90), Step::Wait, "late ends of an old share do not count");
+    assert_eq!(
+        step(&state, &calm(), 90),
+        Step::Wait,
+        "late ends of an old share do not count"
+    );
 }
 
 #[test]
@@ -138,7 +199,11 @@ fn auto_starts_small_grows_and_promotes_with_a_certificate() {
         assert!(second < 300, "no certificate after 300 s at {shares:?}");
         let canary = (state.share.fraction() * 100.0).round() as u64;
         let share = state.share;
-        happen(&mut state, second, observed(share, (canary, 0), (100 - canary, 0)));
+        happen(
+            &mut state,
+            second,
+            observed(share, (canary, 0), (100 - canary, 0)),
+        );
     }
     assert_eq!(shares.first(), Some(&percent(10)));
     assert!(shares.is_sorted(), "{shares:?}");
@@ -174,17 +239,50 @@ fn orders_to_end_are_obeyed_at_once_but_promotion_waits_for_tasks() {
 fn a_side_leaves_only_when_its_requests_have_ended() {
     let mut state = admitted(auto());
     let reason = "good".to_owned();
-    happen(&mut state, 1, Event::Decided { ending: Ending::Promote, reason });
+    happen(
+        &mut state,
+        1,
+        Event::Decided {
+            ending: Ending::Promote,
+            reason,
+        },
+    );
     assert_eq!(step(&state, &calm(), 1), Step::SetShare(Share::WHOLE));
     happen(&mut state, 1, set(Share::WHOLE));
-    let unsettled = World { settled: false, ..calm() };
-    assert_eq!(step(&state, &unsettled, 1), Step::Wait, "a proxy may still draw the old side");
-    let busy = World { in_flight: 2, ..calm() };
+    let unsettled = World {
+        settled: false,
+        ..calm()
+    };
+    assert_eq!(
+        step(&state, &unsettled, 1),
+        Step::Wait,
+        "a proxy may still draw the old side"
+    );
+    let busy = World {
+        in_flight: 2,
+        ..calm()
+    };
     assert_eq!(step(&state, &busy, 2), Step::Wait);
-    assert_eq!(step(&state, &busy, 31), Step::Leave, "the drain time-out is over");
+    assert_eq!(
+        step(&state, &busy, 31),
+        Step::Leave,
+        "the drain time-out is over"
+    );
     assert_eq!(step(&state, &calm(), 2), Step::Leave);
-    happen(&mut state, 2, Event::Left { virtual_node: "crystal-sd-vanilla".to_owned() });
+    happen(
+        &mut state,
+        2,
+        Event::Left {
+            virtual_node: "crystal-sd-vanilla".to_owned(),
+        },
+    );
     assert_eq!(step(&state, &calm(), 2), Step::Retire);
-    happen(&mut state, 3, Event::Retired { version: "vanilla".to_owned() });
+    happen(
+        &mut state,
+        3,
+        Event::Retired {
+            version: "vanilla".to_owned(),
+        },
+    );
     assert_eq!(step(&state, &calm(), 3), Step::Finish(Outcome::Promoted));
 }

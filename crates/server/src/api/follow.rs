@@ -53,7 +53,10 @@ pub(super) async fn events(
 /// Ends when the caller is gone, the release has ended, or the server stops.
 async fn send(server: Server, id: ReleaseId, query: EventsQuery, mut to: Sender<Bytes>) {
     let mut after = query.after;
-    let progress = server.engine.handle(&id.service).map(|handle| handle.progress);
+    let progress = server
+        .engine
+        .handle(&id.service)
+        .map(|handle| handle.progress);
     let mut stopping = server.stopping.clone();
     loop {
         // Looked at before the journal is read: an end after this look brings another round.

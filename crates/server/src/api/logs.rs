@@ -58,7 +58,12 @@ pub(super) async fn logs(
     Path(service): Path<String>,
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, Refusal> {
-    if !server.engine.manifest.services.contains_key(service.as_str()) {
+    if !server
+        .engine
+        .manifest
+        .services
+        .contains_key(service.as_str())
+    {
         return Err(engine::Error::NoService(service).into());
     }
     let (sender, body) = Channel::<Bytes>::new(16);
@@ -76,7 +81,10 @@ pub(super) async fn logs(
         (status = 404, body = Problem)
     )
 )]
-pub(super) async fn build_log(State(server): State<Server>, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn build_log(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
     let id = find(&server, &id).await?.id.clone();
     let path = server.engine.actuator.layout.build_log(&id);
     match tokio::fs::read(&path).await {
@@ -98,10 +106,15 @@ async fn send(server: Server, service: String, query: LogsQuery, mut to: Sender<
     let mut stopping = server.stopping.clone();
     loop {
         for (id, path) in wanted(&server, &service, &query) {
-            let file = files.entry(id.clone()).or_insert_with(|| LogFile::new(path, lines));
+            let file = files
+                .entry(id.clone())
+                .or_insert_with(|| LogFile::new(path, lines));
             let fresh = file.fresh_lines();
             if !fresh.is_empty() {
-                let text: String = fresh.iter().map(|line| format!("[{id}] {line}\n")).collect();
+                let text: String = fresh
+                    .iter()
+                    .map(|line| format!("[{id}] {line}\n"))
+                    .collect();
                 if to.send_data(text.into()).await.is_err() {
                     return;
                 }
@@ -120,11 +133,17 @@ async fn send(server: Server, service: String, query: LogsQuery, mut to: Sender<
 fn wanted(server: &Server, service: &str, query: &LogsQuery) -> Vec<(String, PathBuf)> {
     let fleet = server.engine.fleet();
     let sets = fleet.task_sets.iter().filter(|(id, _)| {
-        id.service == service && query.version.as_ref().is_none_or(|version| *version == id.version)
+        id.service == service
+            && query
+                .version
+                .as_ref()
+                .is_none_or(|version| *version == id.version)
     });
     let tasks = sets.flat_map(|(_, set)| &set.tasks);
     let tasks = tasks.filter(|task| query.task.is_none_or(|index| index == task.index));
-    tasks.map(|task| (task.id.clone(), task.log.clone())).collect()
+    tasks
+        .map(|task| (task.id.clone(), task.log.clone()))
+        .collect()
 }
 
 /// A log file and how far it was read.
@@ -170,9 +189,15 @@ impl LogFile {
         let mut bytes = std::mem::take(&mut self.partial);
         file.take(length - from).read_to_end(&mut bytes)?;
         self.read = Some(length);
-        let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let end = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
         self.partial = bytes.split_off(end);
-        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+        Ok(String::from_utf8_lossy(&bytes)
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 }
 

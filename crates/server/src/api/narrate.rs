@@ -9,12 +9,16 @@ use super::types::EventLine;
 
 pub(super) fn line(release: &ReleaseId, sequence: u64, record: &Record) -> EventLine {
     let mut data = serde_json::json!(record.event);
-    let event = data.as_object_mut().and_then(|fields| fields.remove("event"));
+    let event = data
+        .as_object_mut()
+        .and_then(|fields| fields.remove("event"));
     EventLine {
         release: release.to_string(),
         sequence,
         at: time(record.at),
-        event: event.and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default(),
+        event: event
+            .and_then(|name| Some(name.as_str()?.to_owned()))
+            .unwrap_or_default(),
         text: sentence(&record.event),
         data,
     }
@@ -33,7 +37,10 @@ fn sentence(event: &Event) -> String {
                 None => " as the first version".to_owned(),
             };
             let policy = policy(&request.policy);
-            format!("release {} of {}{patches}{beside}, policy {policy}", request.tag, request.service)
+            format!(
+                "release {} of {}{patches}{beside}, policy {policy}",
+                request.tag, request.service
+            )
         }
         Event::Began { step } => format!("begin to {step}"),
         Event::Built { version } => format!("built {} ({})", version.tag, short(&version.digest)),
@@ -43,7 +50,13 @@ fn sentence(event: &Event) -> String {
         Event::ShareSet { share, reason } => format!("share set to {share}: {reason}"),
         Event::Ordered { order, by } => format!("{order}, ordered by {by}"),
         Event::Observed { batch } => {
-            let count = |of: fn(&Tally) -> u64| batch.levels.iter().map(|level| of(&level.tally)).sum::<u64>();
+            let count = |of: fn(&Tally) -> u64| {
+                batch
+                    .levels
+                    .iter()
+                    .map(|level| of(&level.tally))
+                    .sum::<u64>()
+            };
             format!(
                 "canary {} requests, {} failed; stable {} requests, {} failed",
                 count(|tally| tally.canary.requests()),

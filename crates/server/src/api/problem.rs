@@ -39,7 +39,9 @@ impl Refusal {
             StatusCode::UNAUTHORIZED,
             "unauthorised",
             "the token is missing or wrong",
-            Some("send `authorization: Bearer TOKEN` with the token of server.json in the state directory"),
+            Some(
+                "send `authorization: Bearer TOKEN` with the token of server.json in the state directory",
+            ),
         )
     }
 
@@ -57,14 +59,24 @@ impl Refusal {
 impl From<engine::Error> for Refusal {
     fn from(error: engine::Error) -> Self {
         match &error {
-            engine::Error::NoService(_) => Self::not_found(error.to_string(), "`serin status` lists the services"),
-            engine::Error::NoRelease(_) => Self::not_found(error.to_string(), "`serin status` shows the last release"),
+            engine::Error::NoService(_) => {
+                Self::not_found(error.to_string(), "`serin status` lists the services")
+            }
+            engine::Error::NoRelease(_) => {
+                Self::not_found(error.to_string(), "`serin status` shows the last release")
+            }
             engine::Error::Busy { running } => {
-                let hint = format!("wait for it, or end it with `serin promote {running}` or `serin rollback {running}`");
+                let hint = format!(
+                    "wait for it, or end it with `serin promote {running}` or `serin rollback {running}`"
+                );
                 Self::conflict(error.to_string(), &hint)
             }
-            engine::Error::TagServes { .. } => Self::conflict(error.to_string(), "choose another name with --tag"),
-            engine::Error::Ended(id) => Self::conflict(error.to_string(), &format!("`serin why {id}` tells how")),
+            engine::Error::TagServes { .. } => {
+                Self::conflict(error.to_string(), "choose another name with --tag")
+            }
+            engine::Error::Ended(id) => {
+                Self::conflict(error.to_string(), &format!("`serin why {id}` tells how"))
+            }
             _ => Self::internal(&error),
         }
     }

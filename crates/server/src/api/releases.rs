@@ -11,16 +11,17 @@ use release::{ReleaseId, State as ReleaseState};
 
 use super::problem::Refusal;
 use super::types::{
-    FileChange, NewOrder, NewRelease, OrderTaken, PolicyText, Problem, ReleasePlan, ReleaseStatus, StoryLine,
-    Why,
+    FileChange, NewOrder, NewRelease, OrderTaken, PolicyText, Problem, ReleasePlan, ReleaseStatus,
+    StoryLine, Why,
 };
 use super::{Server, narrate, render};
-use crate::actuator::recipe;
 use crate::engine::{self, Progress};
 
 /// Every release of every service, oldest first.
 #[utoipa::path(get, path = "/v1/releases", responses((status = 200, body = [ReleaseStatus])))]
-pub(super) async fn list(State(server): State<Server>) -> Result<Json<Vec<ReleaseStatus>>, Refusal> {
+pub(super) async fn list(
+    State(server): State<Server>,
+) -> Result<Json<Vec<ReleaseStatus>>, Refusal> {
     let mut releases = Vec::new();
     for service in server.engine.manifest.services.keys() {
         for id in server.engine.releases(service.as_str()).await? {
@@ -74,12 +75,18 @@ pub(super) async fn create(
             text: patch.text,
         })
         .collect();
-    let settings = engine.manifest.services.get(service.as_str()).map(|settings| &settings.release);
+    let settings = engine
+        .manifest
+        .services
+        .get(service.as_str())
+        .map(|settings| &settings.release);
     let policy = match (&new.policy, settings) {
         (Some(text), Some(settings)) => Some(policy_of(text, settings)?),
         _ => None,
     };
-    let request = engine.draft_request(&service, tag.clone(), patches.clone(), policy.clone()).await?;
+    let request = engine
+        .draft_request(&service, tag.clone(), patches.clone(), policy.clone())
+        .await?;
     let mut plan = plan(&server, &request)?;
     if new.dry_run {
         return Ok((StatusCode::OK, Json(plan)));
@@ -103,7 +110,10 @@ fn plan(server: &Server, request: &Request) -> Result<ReleasePlan, Refusal> {
         added: file.added,
         removed: file.deleted,
     });
-    let node = server.engine.manifest.virtual_node(&request.service, &request.tag);
+    let node = server
+        .engine
+        .manifest
+        .virtual_node(&request.service, &request.tag);
     Ok(ReleasePlan {
         id: None,
         service: request.service.clone(),
@@ -118,23 +128,30 @@ fn plan(server: &Server, request: &Request) -> Result<ReleasePlan, Refusal> {
 
 /// Whether the patches apply to the source as it is now, and whether the result was built before.
 fn check_build(server: &Server, request: &Request) -> Result<image::Planned, Refusal> {
-    let engine = &server.engine;
-    let Some(settings) = engine.manifest.services.get(request.service.as_str()) else {
-        return Err(engine::Error::NoService(request.service.clone()).into());
-    };
+    let actuator = &server.engine.actuator;
     let invalid = |error: &dyn std::error::Error| Refusal::invalid(crate::actuator::chain(error));
     let directory = std::env::temp_dir().join(format!("serin-plan-{:016x}", fastrand::u64(..)));
     let written = write_patches(&directory, request);
-    let planned = written.map_err(|error| Refusal::internal(&error)).and_then(|patches| {
-        let recipe = recipe(settings, &request.service, &request.tag, patches).map_err(|fault| invalid(&fault))?;
-        engine.actuator.images.plan(&recipe).map_err(|error| invalid(&error))
-    });
+    let planned = written
+        .map_err(|error| Refusal::internal(&error))
+        .and_then(|patches| {
+            let recipe = actuator
+                .recipe_of(&request.service, &request.tag, patches)
+                .map_err(|fault| invalid(&fault))?;
+            actuator
+                .images
+                .plan(&recipe)
+                .map_err(|error| invalid(&error))
+        });
     // The directory may be absent, if it could not be made.
     drop(std::fs::remove_dir_all(&directory));
     planned
 }
 
-fn write_patches(directory: &std::path::Path, request: &Request) -> std::io::Result<Vec<std::path::PathBuf>> {
+fn write_patches(
+    directory: &std::path::Path,
+    request: &Request,
+) -> std::io::Result<Vec<std::path::PathBuf>> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().mode(0o700).create(directory)?;
     let patches = request.patches.iter().enumerate();
@@ -153,13 +170,20 @@ fn tag_of(new: &NewRelease) -> Result<String, Refusal> {
         (Some(tag), _) => tag.clone(),
         (None, Some(patch)) => {
             let name = patch.name.rsplit('/').next().unwrap_or_default();
-            name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name).to_owned()
+            name.strip_suffix(".patch")
+                .or_else(|| name.strip_suffix(".diff"))
+                .unwrap_or(name)
+                .to_owned()
         }
         (None, None) => {
-            return Err(Refusal::invalid("a release without patches needs a tag: name it with --tag"));
+            return Err(Refusal::invalid(
+                "a release without patches needs a tag: name it with --tag",
+            ));
         }
     };
-    let tag: Name = tag.parse().map_err(|reason| Refusal::invalid(format!("tag: {reason}")))?;
+    let tag: Name = tag
+        .parse()
+        .map_err(|reason| Refusal::invalid(format!("tag: {reason}")))?;
     Ok(tag.to_string())
 }
 
@@ -171,14 +195,23 @@ fn policy_of(text: &PolicyText, manifest: &ReleaseSettings) -> Result<Policy, Re
         "auto" => PolicyKind::Auto,
         "steps" => PolicyKind::Steps,
         "manual" => PolicyKind::Manual,
-        other => return Err(invalid("policy", format!("`{other}` is not auto, steps or manual"))),
+        other => {
+            return Err(invalid(
+                "policy",
+                format!("`{other}` is not auto, steps or manual"),
+            ));
+        }
     };
     if let Some(steps) = &text.steps {
-        let shares: Result<Vec<_>, _> = steps.iter().map(|step| step.parse().map(Percent)).collect();
-        settings.steps = shares.map_err(|error: model::share::ShareError| invalid("steps", error.to_string()))?;
+        let shares: Result<Vec<_>, _> =
+            steps.iter().map(|step| step.parse().map(Percent)).collect();
+        settings.steps = shares
+            .map_err(|error: model::share::ShareError| invalid("steps", error.to_string()))?;
     }
     if let Some(time) = &text.step_time {
-        settings.step_time = time.parse::<TextDuration>().map_err(|reason| invalid("stepTime", reason))?;
+        settings.step_time = time
+            .parse::<TextDuration>()
+            .map_err(|reason| invalid("stepTime", reason))?;
     }
     if let Some(requests) = text.step_requests {
         settings.step_requests = requests;
@@ -226,7 +259,9 @@ pub(super) async fn order(
 fn order_of(new: &NewOrder) -> Result<Order, Refusal> {
     let order = match (new.order.as_str(), &new.share) {
         ("set", Some(share)) => Order::Set {
-            share: share.parse().map_err(|error: model::share::ShareError| Refusal::invalid(error.to_string()))?,
+            share: share
+                .parse()
+                .map_err(|error: model::share::ShareError| Refusal::invalid(error.to_string()))?,
         },
         ("set", None) => return Err(Refusal::invalid("`set` needs a share, as in 12.5%")),
         (_, Some(_)) => return Err(Refusal::invalid("only `set` takes a share")),
@@ -245,9 +280,10 @@ fn order_of(new: &NewOrder) -> Result<Order, Refusal> {
 fn undo(order: &Order, progress: &Progress) -> Option<String> {
     let id = &progress.id;
     match order {
-        Order::Set { .. } if progress.state.held => {
-            Some(format!("serin set {id} {}", progress.state.share.to_string().replace(' ', "")))
-        }
+        Order::Set { .. } if progress.state.held => Some(format!(
+            "serin set {id} {}",
+            progress.state.share.to_string().replace(' ', "")
+        )),
         Order::Set { .. } | Order::Hold => Some(format!("serin resume {id}")),
         Order::Resume => Some(format!("serin hold {id}")),
         Order::Promote | Order::Rollback => None,
@@ -261,13 +297,20 @@ fn undo(order: &Order, progress: &Progress) -> Option<String> {
     params(("id" = String, Path, description = "a release (crystal-2), or a service for its running, else last one")),
     responses((status = 200, body = Why), (status = 404, body = Problem))
 )]
-pub(super) async fn why(State(server): State<Server>, Path(id): Path<String>) -> Result<Json<Why>, Refusal> {
+pub(super) async fn why(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+) -> Result<Json<Why>, Refusal> {
     let progress = find(&server, &id).await?;
     let records = journal(&server, &progress.id, 0).await?;
-    let told = records.iter().filter(|(_, record)| !matches!(record.event, Event::Observed { .. }));
+    let told = records
+        .iter()
+        .filter(|(_, record)| !matches!(record.event, Event::Observed { .. }));
     Ok(Json(Why {
         release: render::release(&progress),
-        events: told.map(|(sequence, record)| narrate::line(&progress.id, *sequence, record)).collect(),
+        events: told
+            .map(|(sequence, record)| narrate::line(&progress.id, *sequence, record))
+            .collect(),
         story: story(records.into_iter().map(|(_, record)| record)),
     }))
 }
@@ -279,7 +322,7 @@ fn story(records: impl Iterator<Item = Record>) -> Vec<StoryLine> {
     for record in records {
         match (&mut state, &record.event) {
             (None, Event::Requested { request }) => {
-                state = Some(ReleaseState::requested(request.clone(), record.at));
+                state = Some(ReleaseState::requested(Request::clone(request), record.at));
             }
             (None, _) => {}
             (Some(state), event) => {
@@ -298,8 +341,17 @@ fn story(records: impl Iterator<Item = Record>) -> Vec<StoryLine> {
 }
 
 /// A release's records after a position, each with its own.
-pub(super) async fn journal(server: &Server, id: &ReleaseId, after: u64) -> Result<Vec<(u64, Record)>, Refusal> {
-    let entries = server.engine.store.journal(&id.stream(), after).await.map_err(engine::Error::from)?;
+pub(super) async fn journal(
+    server: &Server,
+    id: &ReleaseId,
+    after: u64,
+) -> Result<Vec<(u64, Record)>, Refusal> {
+    let entries = server
+        .engine
+        .store
+        .journal(&id.stream(), after)
+        .await
+        .map_err(engine::Error::from)?;
     let records = entries.into_iter().map(|entry| {
         let position = entry.position;
         let record = serde_json::from_value(entry.body).map_err(|_| engine::Error::Journal {
@@ -314,16 +366,20 @@ pub(super) async fn journal(server: &Server, id: &ReleaseId, after: u64) -> Resu
 /// By its id, or by its service.
 pub(super) async fn find(server: &Server, id: &str) -> Result<std::sync::Arc<Progress>, Refusal> {
     if server.engine.manifest.services.contains_key(id) {
-        let handle = server.engine.handle(id).ok_or_else(|| engine::Error::NoRelease(format!("of {id} yet")))?;
+        let handle = server
+            .engine
+            .handle(id)
+            .ok_or_else(|| engine::Error::NoRelease(format!("of {id} yet")))?;
         let progress = handle.progress.borrow().clone();
         return Ok(progress);
     }
-    let id: ReleaseId = id
-        .parse()
-        .map_err(|reason: String| Refusal::not_found(reason, "`serin status` lists services and releases"))?;
+    let id: ReleaseId = id.parse().map_err(|reason: String| {
+        Refusal::not_found(reason, "`serin status` lists services and releases")
+    })?;
     Ok(server.engine.progress(&id).await?)
 }
 
 fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refusal> {
-    body.map(|Json(value)| value).map_err(|rejection| Refusal::invalid(rejection.body_text()))
+    body.map(|Json(value)| value)
+        .map_err(|rejection| Refusal::invalid(rejection.body_text()))
 }

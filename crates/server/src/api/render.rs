@@ -10,7 +10,9 @@ use super::types::{ArmCounts, Ended, Evidence, ReleaseStatus, ShareStatus};
 use crate::engine::Progress;
 
 pub(super) fn time(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default().to_string()
+    jiff::Timestamp::from_millisecond(at.millis())
+        .unwrap_or_default()
+        .to_string()
 }
 
 /// An enum's name as it stands in JSON.
@@ -36,7 +38,11 @@ pub(super) fn release(progress: &Progress) -> ReleaseStatus {
         id: progress.id.to_string(),
         service: state.request.service.clone(),
         tag: state.request.tag.clone(),
-        baseline: state.request.baseline.as_ref().map(|version| version.tag.clone()),
+        baseline: state
+            .request
+            .baseline
+            .as_ref()
+            .map(|version| version.tag.clone()),
         policy: policy(&state.request.policy),
         requested_at: time(state.requested_at),
         now: progress.why.clone(),
@@ -53,7 +59,10 @@ pub(super) fn release(progress: &Progress) -> ReleaseStatus {
 
 /// What the coin did while the share was in force, as far as requests have ended.
 fn share(state: &State) -> ShareStatus {
-    let tally = state.judge.counts().at(release::state::judge_share(state.share));
+    let tally = state
+        .judge
+        .counts()
+        .at(release::state::judge_share(state.share));
     let (canary, all) = (tally.canary.requests(), tally.requests());
     let percent = |fraction: f64| (all > 0).then_some(fraction * 100.0);
     let rate = judge::Rate::new(canary, all);
@@ -85,4 +94,3 @@ pub(super) fn evidence(verdict: &Verdict) -> Evidence {
         missing_requests: evidence.missing,
     }
 }
-

@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use release::journal::Version;
 
+use super::Server;
 use super::problem::Refusal;
 use super::render::{name, release, time};
 use super::types::{Role, ServiceStatus, Status, TaskStatus, VersionStatus};
-use super::Server;
 use crate::actuator::task_set;
 use crate::engine;
 
@@ -46,7 +46,9 @@ async fn status_of(server: &Server, service: &str) -> Result<ServiceStatus, Refu
         return Err(engine::Error::NoService(service.to_owned()).into());
     };
     let stable = engine.stable(service).await?;
-    let progress = engine.handle(service).map(|handle| handle.progress.borrow().clone());
+    let progress = engine
+        .handle(service)
+        .map(|handle| handle.progress.borrow().clone());
     let canary = progress
         .as_ref()
         .filter(|progress| progress.is_running())
@@ -57,6 +59,15 @@ async fn status_of(server: &Server, service: &str) -> Result<ServiceStatus, Refu
     }
     if let Some(version) = canary.filter(|canary| stable.as_ref() != Some(canary)) {
         versions.push(version_status(server, service, &version, Role::Canary));
+    }
+    if let Some(ended) = progress.as_ref().filter(|progress| !progress.is_running()) {
+        let sides = [&ended.state.request.baseline, &ended.state.version];
+        let former = sides
+            .into_iter()
+            .flatten()
+            .filter(|version| stable.as_ref() != Some(version));
+        let former = former.map(|version| version_status(server, service, version, Role::Former));
+        versions.extend(former.filter(|version| version.requests > 0));
     }
     let fleet = engine.fleet();
     let ready = stable.as_ref().is_some_and(|version| {

@@ -33,7 +33,7 @@ pub struct ServiceStatus {
     pub release: Option<ReleaseStatus>,
 }
 
-/// A version that has tasks, and what its traffic looks like since the server started.
+/// A version, and what its traffic looks like since the server started.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionStatus {
@@ -58,6 +58,8 @@ pub struct VersionStatus {
 pub enum Role {
     Stable,
     Canary,
+    /// It left the mesh with the last release; its counts stay until the next.
+    Former,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -63,8 +63,12 @@ async fn advance(
     note_evidence(engine, release).await?;
     let plan = plan(&release.state, &world, engine.executor.ambient.now());
     progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
+    if plan.step == Step::Wait {
+        return Ok(Advance::Idle);
+    }
+    engine.executor.announce(release, &plan.step).await?;
+    progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
     match plan.step {
-        Step::Wait => return Ok(Advance::Idle),
         Step::Build => {
             // A build may take minutes; orders and the server's end do not wait for it.
             let order = tokio::select! {
@@ -87,20 +91,38 @@ async fn advance(
     Ok(Advance::Again)
 }
 
-async fn take_order(engine: &Engine, release: &mut Release, order: Order, by: String) -> Result<(), Error> {
-    engine.executor.append(release, Event::Ordered { order, by }).await
+async fn take_order(
+    engine: &Engine,
+    release: &mut Release,
+    order: Order,
+    by: String,
+) -> Result<(), Error> {
+    engine
+        .executor
+        .append(release, Event::Ordered { order, by })
+        .await
 }
 
 /// Tells of an error, waits a moment, and begins again from the journal: nobody knows how far a failed
 /// step came.
-async fn recover(engine: &Engine, release: &mut Release, progress: &watch::Sender<Arc<Progress>>, error: &Error) {
+async fn recover(
+    engine: &Engine,
+    release: &mut Release,
+    progress: &watch::Sender<Arc<Progress>>,
+    error: &Error,
+) {
     let words = chain(error);
     tracing::warn!(release = %release.id, error = words, "a step failed and is tried again");
-    progress.send_replace(Arc::new(Progress::of(release, format!("trying again: {words}"))));
+    progress.send_replace(Arc::new(Progress::of(
+        release,
+        format!("trying again: {words}"),
+    )));
     tokio::time::sleep(RETRY).await;
     match engine.executor.resume(release.id.clone()).await {
         Ok(resumed) => *release = resumed,
-        Err(error) => tracing::error!(release = %release.id, error = chain(&error), "could not read the journal"),
+        Err(error) => {
+            tracing::error!(release = %release.id, error = chain(&error), "could not read the journal")
+        }
     }
 }
 
@@ -117,12 +139,16 @@ async fn look(engine: &Engine, release: &Release) -> World {
         leaves.map(|version| engine.manifest.virtual_node(&request.service, &version.tag))
     });
     let fleet = engine.fleet();
-    let tasks = fleet.task_sets.get(&task_set(&request.service, &request.tag));
+    let tasks = fleet
+        .task_sets
+        .get(&task_set(&request.service, &request.tag));
     World {
         healthy: tasks.map_or(0, |set| u32::try_from(set.healthy()).unwrap_or(u32::MAX)),
         trouble: tasks.and_then(|set| set.tasks.iter().find_map(trouble)),
         settled,
-        in_flight: leaving.map_or(0, |node| engine.traffic.arm(&split, node.name()).in_flight()),
+        in_flight: leaving.map_or(0, |node| {
+            engine.traffic.arm(&split, node.name()).in_flight()
+        }),
         rate: engine.traffic.rate(&split, now),
     }
 }
@@ -141,5 +167,8 @@ async fn note_evidence(engine: &Engine, release: &mut Release) -> Result<(), Err
     if batch.levels.is_empty() {
         return Ok(());
     }
-    engine.executor.append(release, Event::Observed { batch }).await
+    engine
+        .executor
+        .append(release, Event::Observed { batch })
+        .await
 }

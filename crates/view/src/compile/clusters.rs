@@ -10,8 +10,8 @@ use model::spec::{
 
 use super::{port, tls};
 use crate::{
-    Cluster, ClientTls, Discovery, DnsResponse, Endpoint, HealthCheck, IpPreference, OutlierDetection,
-    Protocol,
+    ClientTls, Cluster, Discovery, DnsResponse, Endpoint, HealthCheck, IpPreference,
+    OutlierDetection, Protocol,
 };
 
 /// What App Mesh gave its proxies to reach another node, and to reach the application beside them.
@@ -36,7 +36,10 @@ impl<'s> Clusters<'s> {
     }
 
     pub(super) fn finish(self) -> Vec<Cluster> {
-        self.clusters.into_iter().map(|(_, cluster)| cluster).collect()
+        self.clusters
+            .into_iter()
+            .map(|(_, cluster)| cluster)
+            .collect()
     }
 
     pub(super) fn protocol(&self, cluster: usize) -> Protocol {
@@ -44,7 +47,12 @@ impl<'s> Clusters<'s> {
     }
 
     /// The listener of `node` on `port`, its only one unless named; `None` where there is no such listener.
-    pub(super) fn add(&mut self, node: &str, port: Option<u16>, policy: Option<&ClientPolicy>) -> Option<usize> {
+    pub(super) fn add(
+        &mut self,
+        node: &str,
+        port: Option<u16>,
+        policy: Option<&ClientPolicy>,
+    ) -> Option<usize> {
         let spec = self.snapshot.virtual_node(self.mesh, node)?;
         let listener = match port {
             None => spec.listeners().first()?,
@@ -69,14 +77,23 @@ impl<'s> Clusters<'s> {
     }
 
     /// The application beside a node's proxy.
-    pub(super) fn add_local(&mut self, node: &str, listener: &spec::Listener, address: IpAddr) -> usize {
+    pub(super) fn add_local(
+        &mut self,
+        node: &str,
+        listener: &spec::Listener,
+        address: IpAddr,
+    ) -> usize {
         let port = port(listener.port_mapping.port);
         let address = SocketAddr::new(address, port);
         let protocol = protocol(listener.port_mapping.protocol);
         self.clusters.push((
             port,
             Cluster {
-                name: format!("cds_ingress_{}_{node}_{}_{port}", self.mesh, name_of(protocol)),
+                name: format!(
+                    "cds_ingress_{}_{node}_{}_{port}",
+                    self.mesh,
+                    name_of(protocol)
+                ),
                 virtual_node: node.to_owned(),
                 protocol,
                 discovery: Discovery::Static {
@@ -104,11 +121,23 @@ impl<'s> Clusters<'s> {
     ) -> Cluster {
         let port = port(listener.port_mapping.port);
         let protocol = protocol(listener.port_mapping.protocol);
-        let plain = format!("cds_egress_{}_{node}_{}_{port}", self.mesh, name_of(protocol));
+        let plain = format!(
+            "cds_egress_{}_{node}_{}_{port}",
+            self.mesh,
+            name_of(protocol)
+        );
         // Backends with client policies of their own need clusters, and so names, of their own.
-        let twins = self.clusters.iter().filter(|(_, other)| other.name.starts_with(&plain)).count();
+        let twins = self
+            .clusters
+            .iter()
+            .filter(|(_, other)| other.name.starts_with(&plain))
+            .count();
         Cluster {
-            name: if twins == 0 { plain } else { format!("{plain}_{}", twins + 1) },
+            name: if twins == 0 {
+                plain
+            } else {
+                format!("{plain}_{}", twins + 1)
+            },
             virtual_node: node.to_owned(),
             protocol,
             discovery: discovery(spec, port, self.mesh_preference()),
@@ -120,7 +149,10 @@ impl<'s> Clusters<'s> {
     }
 
     fn mesh_preference(&self) -> IpPreference {
-        let mesh = self.snapshot.mesh(self.mesh).and_then(|mesh| mesh.service_discovery.as_ref());
+        let mesh = self
+            .snapshot
+            .mesh(self.mesh)
+            .and_then(|mesh| mesh.service_discovery.as_ref());
         ip_preference(mesh.and_then(|discovery| discovery.ip_preference))
     }
 }
@@ -132,7 +164,9 @@ fn discovery(spec: &VirtualNodeSpec, port: u16, mesh: IpPreference) -> Discovery
         own => own,
     };
     match &spec.service_discovery {
-        None => Discovery::Static { endpoints: Vec::new() },
+        None => Discovery::Static {
+            endpoints: Vec::new(),
+        },
         Some(ServiceDiscovery::Dns(dns)) => Discovery::Dns {
             hostname: dns.hostname.clone(),
             port,
@@ -193,7 +227,10 @@ fn outlier_detection(policy: &spec::OutlierDetection) -> OutlierDetection {
     OutlierDetection {
         consecutive_server_errors: u32::try_from(policy.max_server_errors).unwrap_or(u32::MAX),
         interval: policy.interval.to_std().unwrap_or(Duration::from_secs(10)),
-        base_ejection: policy.base_ejection_duration.to_std().unwrap_or(Duration::from_secs(30)),
+        base_ejection: policy
+            .base_ejection_duration
+            .to_std()
+            .unwrap_or(Duration::from_secs(30)),
         max_ejection_percent: u8::try_from(policy.max_ejection_percent).unwrap_or(100),
     }
 }

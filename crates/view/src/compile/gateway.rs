@@ -13,8 +13,8 @@ use super::matching::{self, Order};
 use super::services::Services;
 use super::{Binding, policies, port, tls};
 use crate::{
-    Entry, GatewayRoute, HostMatch, Listener, NodeView, PathMatch, PathRewrite, RequestMatch, Rewrite,
-    Timeouts,
+    Entry, GatewayRoute, HostMatch, Listener, NodeView, PathMatch, PathRewrite, RequestMatch,
+    Rewrite, Timeouts,
 };
 
 pub(super) fn compile(
@@ -25,7 +25,10 @@ pub(super) fn compile(
 ) -> NodeView {
     let mut clusters = Clusters::new(snapshot, &gateway.mesh);
     let mut services = Services::new(snapshot, &gateway.mesh);
-    let policy = spec.backend_defaults.as_ref().and_then(|defaults| defaults.client_policy.as_ref());
+    let policy = spec
+        .backend_defaults
+        .as_ref()
+        .and_then(|defaults| defaults.client_policy.as_ref());
     let listeners = spec
         .listeners
         .iter()
@@ -34,7 +37,11 @@ pub(super) fn compile(
             let routes = routes_for(snapshot, gateway, listener, |target, target_port| {
                 services.add(&mut clusters, target, target_port, policy)
             });
-            let bind_port = binding.gateway_ports.get(&listener_port).copied().unwrap_or(listener_port);
+            let bind_port = binding
+                .gateway_ports
+                .get(&listener_port)
+                .copied()
+                .unwrap_or(listener_port);
             let bind = SocketAddr::new(binding.address, bind_port);
             Listener {
                 name: format!("lds_ingress_{}_{}", bind.ip(), listener_port),
@@ -69,11 +76,15 @@ fn routes_for(
         let Spec::GatewayRoute(spec) = &resource.spec else {
             continue;
         };
-        let other_port = spec.match_port().is_some_and(|port| port != listener.port_mapping.port);
+        let other_port = spec
+            .match_port()
+            .is_some_and(|port| port != listener.port_mapping.port);
         if other_port || spec.protocol() != Some(listener.port_mapping.protocol) {
             continue;
         }
-        let Some(target) = spec.target() else { continue };
+        let Some(target) = spec.target() else {
+            continue;
+        };
         let target_name = &target.virtual_service.virtual_service_name;
         let Some(service) = service_of(target_name, target.port.map(port)) else {
             continue;
@@ -86,7 +97,11 @@ fn routes_for(
             service,
         };
         let order = Order::of(spec.priority, &route.matches, resource.id.name());
-        routes.extend(by_segment(route).into_iter().map(|route| (order.clone(), route)));
+        routes.extend(
+            by_segment(route)
+                .into_iter()
+                .map(|route| (order.clone(), route)),
+        );
     }
     routes.sort_by(|(one, _), (other, _)| one.cmp(other));
     routes.into_iter().map(|(_, route)| route).collect()
@@ -126,14 +141,29 @@ fn hostname(spec: &GatewayRouteSpec) -> Option<&HostnameMatch> {
 }
 
 fn host_match(hostname: &HostnameMatch) -> Option<HostMatch> {
-    let exact = hostname.exact.as_ref().map(|host| HostMatch::Exact(host.to_ascii_lowercase()));
-    exact.or_else(|| Some(HostMatch::Suffix(hostname.suffix.as_ref()?.to_ascii_lowercase())))
+    let exact = hostname
+        .exact
+        .as_ref()
+        .map(|host| HostMatch::Exact(host.to_ascii_lowercase()));
+    exact.or_else(|| {
+        Some(HostMatch::Suffix(
+            hostname.suffix.as_ref()?.to_ascii_lowercase(),
+        ))
+    })
 }
 
 fn rewrite(spec: &GatewayRouteSpec, target: &str) -> Rewrite {
     let hostname = match (http(spec), &spec.grpc_route) {
-        (Some(route), _) => route.action.rewrite.as_ref().and_then(|rewrite| rewrite.hostname.as_ref()),
-        (None, Some(route)) => route.action.rewrite.as_ref().and_then(|rewrite| rewrite.hostname.as_ref()),
+        (Some(route), _) => route
+            .action
+            .rewrite
+            .as_ref()
+            .and_then(|rewrite| rewrite.hostname.as_ref()),
+        (None, Some(route)) => route
+            .action
+            .rewrite
+            .as_ref()
+            .and_then(|rewrite| rewrite.hostname.as_ref()),
         (None, None) => None,
     };
     Rewrite {
@@ -152,7 +182,12 @@ fn path_rewrite(route: &HttpGatewayRoute) -> PathRewrite {
     if let Some(exact) = rewrite.and_then(|rewrite| rewrite.path.as_ref()?.exact.as_ref()) {
         return PathRewrite::Exact(exact.clone());
     }
-    let Some(from) = route.matches.prefix.as_ref().filter(|prefix| prefix.as_str() != "/") else {
+    let Some(from) = route
+        .matches
+        .prefix
+        .as_ref()
+        .filter(|prefix| prefix.as_str() != "/")
+    else {
         return PathRewrite::Keep;
     };
     let prefix = rewrite.and_then(|rewrite| rewrite.prefix.as_ref());
@@ -161,7 +196,9 @@ fn path_rewrite(route: &HttpGatewayRoute) -> PathRewrite {
     }
     PathRewrite::Prefix {
         from: from.clone(),
-        to: prefix.and_then(|prefix| prefix.value.clone()).unwrap_or_else(|| "/".to_owned()),
+        to: prefix
+            .and_then(|prefix| prefix.value.clone())
+            .unwrap_or_else(|| "/".to_owned()),
     }
 }
 

@@ -59,7 +59,10 @@ pub(super) fn route(spec: &RouteSpec) -> RequestMatch {
     }
     match &spec.grpc_route {
         Some(grpc) => RequestMatch {
-            path: grpc_path(grpc.matches.service_name.as_deref(), grpc.matches.method_name.as_deref()),
+            path: grpc_path(
+                grpc.matches.service_name.as_deref(),
+                grpc.matches.method_name.as_deref(),
+            ),
             headers: headers(grpc.matches.metadata.as_deref()),
             ..everything()
         },
@@ -90,8 +93,13 @@ pub(super) fn gateway_route(spec: &GatewayRouteSpec) -> RequestMatch {
 
 /// A match that names no path takes every path.
 fn path(prefix: Option<&String>, path: Option<&spec::PathMatch>) -> PathMatch {
-    let exact = path.and_then(|path| path.exact.clone()).map(PathMatch::Exact);
-    let regex = || path.and_then(|path| path.regex.clone()).map(PathMatch::Regex);
+    let exact = path
+        .and_then(|path| path.exact.clone())
+        .map(PathMatch::Exact);
+    let regex = || {
+        path.and_then(|path| path.regex.clone())
+            .map(PathMatch::Regex)
+    };
     exact
         .or_else(regex)
         .unwrap_or_else(|| PathMatch::Prefix(prefix.map_or("/", String::as_str).to_owned()))
@@ -132,7 +140,10 @@ fn value(method: &HeaderMatchMethod) -> ValueMatch {
 fn query(matches: Option<&[spec::QueryParameter]>) -> Vec<QueryMatch> {
     let parameter = |parameter: &spec::QueryParameter| QueryMatch {
         name: parameter.name.clone(),
-        exact: parameter.matches.as_ref().and_then(|matches| matches.exact.clone()),
+        exact: parameter
+            .matches
+            .as_ref()
+            .and_then(|matches| matches.exact.clone()),
     };
     matches.unwrap_or_default().iter().map(parameter).collect()
 }

@@ -22,20 +22,31 @@ pub(super) fn compile(
         let listener_port = port(listener.port_mapping.port);
         if let Some(&bind_port) = binding.ingress_ports.get(&listener_port) {
             let cluster = clusters.add_local(node.name(), listener, local_application(spec));
-            listeners.push(ingress(spec, listener, cluster, SocketAddr::new(binding.address, bind_port)));
+            listeners.push(ingress(
+                spec,
+                listener,
+                cluster,
+                SocketAddr::new(binding.address, bind_port),
+            ));
         }
     }
     let mut services = Services::new(snapshot, &node.mesh);
     if let Some(egress_port) = binding.egress_port {
         let mut hosts = Vec::new();
         for Backend::VirtualService(backend) in spec.backends() {
-            let policy = backend
-                .client_policy
+            let policy = backend.client_policy.as_ref().or(spec
+                .backend_defaults
                 .as_ref()
-                .or(spec.backend_defaults.as_ref().and_then(|defaults| defaults.client_policy.as_ref()));
+                .and_then(|defaults| defaults.client_policy.as_ref()));
             hosts.extend(services.add_hosts(&mut clusters, &backend.virtual_service_name, policy));
         }
-        listeners.push(egress(snapshot, node, spec, hosts, SocketAddr::new(binding.address, egress_port)));
+        listeners.push(egress(
+            snapshot,
+            node,
+            spec,
+            hosts,
+            SocketAddr::new(binding.address, egress_port),
+        ));
     }
     NodeView {
         node: node.path(),
@@ -46,13 +57,21 @@ pub(super) fn compile(
     }
 }
 
-fn ingress(spec: &VirtualNodeSpec, listener: &spec::Listener, cluster: usize, bind: SocketAddr) -> Listener {
+fn ingress(
+    spec: &VirtualNodeSpec,
+    listener: &spec::Listener,
+    cluster: usize,
+    bind: SocketAddr,
+) -> Listener {
     Listener {
         name: format!("lds_ingress_{}_{}", bind.ip(), bind.port()),
         bind,
         protocol: clusters::protocol(listener.port_mapping.protocol),
         entry: Entry::Ingress { cluster },
-        timeouts: policies::listener_timeouts(listener.timeout.as_ref(), listener.port_mapping.protocol),
+        timeouts: policies::listener_timeouts(
+            listener.timeout.as_ref(),
+            listener.port_mapping.protocol,
+        ),
         limits: policies::limits(listener.connection_pool.as_ref()),
         tls: listener.tls.as_ref().and_then(tls::listener),
         access_log: policies::access_log(spec.logging.as_ref()),

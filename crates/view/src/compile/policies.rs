@@ -39,26 +39,34 @@ pub(super) fn default_retry() -> RetryPolicy {
 /// A route's retries; TCP routes have none.
 pub(super) fn retry(spec: &RouteSpec) -> Option<RetryPolicy> {
     if let Some(http) = spec.http_route.as_ref().or(spec.http2_route.as_ref()) {
-        return Some(http.retry_policy.as_ref().map_or_else(default_retry, |policy| {
-            explicit_retry(
-                policy.max_retries,
-                &policy.per_retry_timeout,
-                policy.http_retry_events.as_deref(),
-                policy.tcp_retry_events.as_deref(),
-                None,
-            )
-        }));
+        return Some(
+            http.retry_policy
+                .as_ref()
+                .map_or_else(default_retry, |policy| {
+                    explicit_retry(
+                        policy.max_retries,
+                        &policy.per_retry_timeout,
+                        policy.http_retry_events.as_deref(),
+                        policy.tcp_retry_events.as_deref(),
+                        None,
+                    )
+                }),
+        );
     }
     let grpc = spec.grpc_route.as_ref()?;
-    Some(grpc.retry_policy.as_ref().map_or_else(default_retry, |policy| {
-        explicit_retry(
-            policy.max_retries,
-            &policy.per_retry_timeout,
-            policy.http_retry_events.as_deref(),
-            policy.tcp_retry_events.as_deref(),
-            policy.grpc_retry_events.as_deref(),
-        )
-    }))
+    Some(
+        grpc.retry_policy
+            .as_ref()
+            .map_or_else(default_retry, |policy| {
+                explicit_retry(
+                    policy.max_retries,
+                    &policy.per_retry_timeout,
+                    policy.http_retry_events.as_deref(),
+                    policy.tcp_retry_events.as_deref(),
+                    policy.grpc_retry_events.as_deref(),
+                )
+            }),
+    )
 }
 
 /// A route's own policy; App Mesh always added `reset` to it.
@@ -74,11 +82,21 @@ fn explicit_retry(
         max_retries: u32::try_from(max_retries).unwrap_or(u32::MAX),
         per_try_timeout: per_try.to_std().filter(|limit| !limit.is_zero()),
         on: RetryOn {
-            connect_failure: tcp.unwrap_or_default().contains(&TcpRetryEvent::ConnectionError),
+            connect_failure: tcp
+                .unwrap_or_default()
+                .contains(&TcpRetryEvent::ConnectionError),
             reset: true,
             refused_stream: http.contains(&HttpRetryEvent::StreamError),
-            status_codes: http.iter().flat_map(|event| status_codes(*event)).copied().collect(),
-            grpc_status: grpc.unwrap_or_default().iter().map(|event| grpc_status(*event)).collect(),
+            status_codes: http
+                .iter()
+                .flat_map(|event| status_codes(*event))
+                .copied()
+                .collect(),
+            grpc_status: grpc
+                .unwrap_or_default()
+                .iter()
+                .map(|event| grpc_status(*event))
+                .collect(),
         },
         backoff_base: BACKOFF_BASE,
         backoff_max: BACKOFF_MAX,
@@ -121,12 +139,17 @@ pub(super) fn route_timeouts(spec: &RouteSpec) -> Timeouts {
     }
 }
 
-pub(super) fn listener_timeouts(timeout: Option<&ListenerTimeout>, protocol: spec::Protocol) -> Timeouts {
+pub(super) fn listener_timeouts(
+    timeout: Option<&ListenerTimeout>,
+    protocol: spec::Protocol,
+) -> Timeouts {
     match (timeout, protocol) {
         (Some(ListenerTimeout::Tcp(timeout)), _) => tcp_timeouts(Some(timeout)),
         (
             Some(
-                ListenerTimeout::Http(timeout) | ListenerTimeout::Http2(timeout) | ListenerTimeout::Grpc(timeout),
+                ListenerTimeout::Http(timeout)
+                | ListenerTimeout::Http2(timeout)
+                | ListenerTimeout::Grpc(timeout),
             ),
             _,
         ) => http_timeouts(Some(timeout)),
@@ -137,7 +160,10 @@ pub(super) fn listener_timeouts(timeout: Option<&ListenerTimeout>, protocol: spe
 
 fn http_timeouts(timeout: Option<&HttpTimeout>) -> Timeouts {
     Timeouts {
-        per_request: limit(timeout.and_then(|timeout| timeout.per_request.as_ref()), REQUEST),
+        per_request: limit(
+            timeout.and_then(|timeout| timeout.per_request.as_ref()),
+            REQUEST,
+        ),
         idle: limit(timeout.and_then(|timeout| timeout.idle.as_ref()), IDLE),
     }
 }
@@ -183,7 +209,10 @@ pub(super) fn access_log(logging: Option<&Logging>) -> Option<AccessLog> {
             None => AccessLogFormat::Default,
             Some(LoggingFormat::Text(text)) => AccessLogFormat::Text(text.clone()),
             Some(LoggingFormat::Json(members)) => AccessLogFormat::Json(
-                members.iter().map(|member| (member.key.clone(), member.value.clone())).collect(),
+                members
+                    .iter()
+                    .map(|member| (member.key.clone(), member.value.clone()))
+                    .collect(),
             ),
         },
     })

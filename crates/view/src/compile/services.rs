@@ -99,11 +99,22 @@ impl<'s> Services<'s> {
             Some(VirtualServiceProvider::VirtualRouter(router)) => self
                 .snapshot
                 .virtual_router(self.mesh, &router.virtual_router_name)
-                .map(|router| router.listeners().iter().map(|listener| listener.port_mapping.port).collect()),
+                .map(|router| {
+                    router
+                        .listeners()
+                        .iter()
+                        .map(|listener| listener.port_mapping.port)
+                        .collect()
+                }),
             Some(VirtualServiceProvider::VirtualNode(node)) => self
                 .snapshot
                 .virtual_node(self.mesh, &node.virtual_node_name)
-                .map(|node| node.listeners().iter().map(|listener| listener.port_mapping.port).collect()),
+                .map(|node| {
+                    node.listeners()
+                        .iter()
+                        .map(|listener| listener.port_mapping.port)
+                        .collect()
+                }),
             None => None,
         }
         .unwrap_or_default();
@@ -124,12 +135,17 @@ impl<'s> Services<'s> {
                 let Spec::Route(spec) = &resource.spec else {
                     return None;
                 };
-                let other_port = spec.match_port().is_some_and(|port| listener_port != Some(super::port(port)));
+                let other_port = spec
+                    .match_port()
+                    .is_some_and(|port| listener_port != Some(super::port(port)));
                 if other_port {
                     return None;
                 }
                 let route = route(clusters, resource, spec, policy);
-                Some((Order::of(spec.priority, &route.matches, resource.id.name()), route))
+                Some((
+                    Order::of(spec.priority, &route.matches, resource.id.name()),
+                    route,
+                ))
             })
             .collect();
         routes.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -168,7 +184,11 @@ fn route(
 
 /// A release's exact share where there is one, else the integer of the route's spec.
 fn weight(resource: &Resource, virtual_node: &str, weight: i32) -> u32 {
-    match resource.shares.as_ref().and_then(|shares| shares.get(virtual_node)) {
+    match resource
+        .shares
+        .as_ref()
+        .and_then(|shares| shares.get(virtual_node))
+    {
         Some(share) => share.basis_points().into(),
         None => u32::try_from(weight).unwrap_or_default(),
     }

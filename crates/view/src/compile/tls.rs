@@ -1,8 +1,8 @@
 //! TLS on both sides: what a listener shows, and what its callers ask for.
 
 use model::spec::{
-    self, ClientPolicy, ClientTlsCertificate, ListenerTlsCertificate, ListenerTlsMode, ListenerTlsTrust,
-    ServiceDiscovery, SubjectAlternativeNames, TlsTrust, VirtualNodeSpec,
+    self, ClientPolicy, ClientTlsCertificate, ListenerTlsCertificate, ListenerTlsMode,
+    ListenerTlsTrust, ServiceDiscovery, SubjectAlternativeNames, TlsTrust, VirtualNodeSpec,
 };
 
 use super::port;
@@ -32,7 +32,9 @@ pub(super) fn listener(tls: &spec::ListenerTls) -> Option<ListenerTls> {
                 secret: sds.secret_name.clone(),
             },
         }),
-        client_subject_names: names(validation.and_then(|validation| validation.subject_alternative_names.as_ref())),
+        client_subject_names: names(
+            validation.and_then(|validation| validation.subject_alternative_names.as_ref()),
+        ),
     })
 }
 
@@ -58,11 +60,19 @@ fn by_policy(target: &VirtualNodeSpec, policy: &spec::ClientPolicyTls) -> Client
     let given = names(policy.validation.subject_alternative_names.as_ref());
     ClientTls {
         enforce: policy.enforce != Some(false),
-        ports: policy.ports.iter().flatten().map(|&number| port(number)).collect(),
-        certificate: policy.certificate.as_ref().map(|certificate| match certificate {
-            ClientTlsCertificate::File(file) => file_certificate(file),
-            ClientTlsCertificate::Sds(sds) => sds_certificate(sds),
-        }),
+        ports: policy
+            .ports
+            .iter()
+            .flatten()
+            .map(|&number| port(number))
+            .collect(),
+        certificate: policy
+            .certificate
+            .as_ref()
+            .map(|certificate| match certificate {
+                ClientTlsCertificate::File(file) => file_certificate(file),
+                ClientTlsCertificate::Sds(sds) => sds_certificate(sds),
+            }),
         trust: Some(match &policy.validation.trust {
             TlsTrust::Acm(acm) => Trust::Acm {
                 authorities: acm.certificate_authority_arns.clone(),
@@ -74,20 +84,33 @@ fn by_policy(target: &VirtualNodeSpec, policy: &spec::ClientPolicyTls) -> Client
                 secret: sds.secret_name.clone(),
             },
         }),
-        subject_names: if given.is_empty() { default_names(target) } else { given },
+        subject_names: if given.is_empty() {
+            default_names(target)
+        } else {
+            given
+        },
     }
 }
 
 /// Without a policy of the caller's, an ACM certificate is validated and one from a file is not (user guide).
 fn by_listener(target: &VirtualNodeSpec, listener: &spec::Listener) -> Option<ClientTls> {
-    let tls = listener.tls.as_ref().filter(|tls| tls.mode != ListenerTlsMode::Disabled)?;
+    let tls = listener
+        .tls
+        .as_ref()
+        .filter(|tls| tls.mode != ListenerTlsMode::Disabled)?;
     let acm = matches!(tls.certificate, ListenerTlsCertificate::Acm(_));
     Some(ClientTls {
         enforce: tls.mode == ListenerTlsMode::Strict,
         ports: Vec::new(),
         certificate: None,
-        trust: acm.then(|| Trust::Acm { authorities: Vec::new() }),
-        subject_names: if acm { default_names(target) } else { Vec::new() },
+        trust: acm.then(|| Trust::Acm {
+            authorities: Vec::new(),
+        }),
+        subject_names: if acm {
+            default_names(target)
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -103,7 +126,9 @@ fn default_names(target: &VirtualNodeSpec) -> Vec<String> {
 }
 
 fn names(names: Option<&SubjectAlternativeNames>) -> Vec<String> {
-    names.map(|names| names.matchers.exact.clone()).unwrap_or_default()
+    names
+        .map(|names| names.matchers.exact.clone())
+        .unwrap_or_default()
 }
 
 fn file_certificate(file: &spec::FileCertificate) -> Certificate {
