@@ -11,7 +11,7 @@ const LEVEL: &str = "SERIN_LOG";
 
 /// Appends to `server.log` in the state directory from now on.
 pub fn to_file(state: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(state)?;
+    server::Layout::new(state).create()?;
     let file = OpenOptions::new()
         .create(true)
         .append(true)

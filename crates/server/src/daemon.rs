@@ -103,7 +103,9 @@ pub struct Daemon {
 impl Daemon {
     pub async fn start(options: Options) -> Result<Self, Error> {
         let layout = Layout::new(std::path::absolute(&options.state).unwrap_or(options.state));
-        create(&layout)?;
+        layout
+            .create()
+            .map_err(state_error("create", layout.root()))?;
         let manifest = Arc::new(options.manifest);
         let mut driver_options = process::Options::new(layout.tasks());
         driver_options.reaper = options.reaper;
@@ -243,16 +245,6 @@ async fn collect(engine: Arc<Engine>) {
             .collect(&engine.plane, engine.executor.ambient.now())
             .await;
     }
-}
-
-/// The state directory is its owner's alone: patches, logs and the API's token lie there.
-fn create(layout: &Layout) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(layout.root())
-        .map_err(state_error("create", layout.root()))
 }
 
 fn state_error(

@@ -1,6 +1,7 @@
 //! Where a server keeps what: the files below its state directory.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use release::ReleaseId;
@@ -14,6 +15,14 @@ pub struct Layout {
 impl Layout {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// Makes the state directory its owner's alone: patches, logs and the API's token lie there.
+    pub fn create(&self) -> io::Result<()> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root)
     }
 
     pub fn root(&self) -> &Path {

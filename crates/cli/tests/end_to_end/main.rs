@@ -7,5 +7,7 @@
 )]
 
 mod demo;
+mod killed;
+mod load;
 mod mesh;
 mod serin;

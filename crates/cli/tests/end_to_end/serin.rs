@@ -34,6 +34,35 @@ fn told(output: Output) -> (i32, String, String) {
     )
 }
 
+/// A copy of the twin, on a free port.
+pub(crate) fn example(directory: &Path) -> PathBuf {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/crystal-rs");
+    for part in ["src", "patches"] {
+        std::fs::create_dir_all(directory.join(part)).unwrap();
+        for file in std::fs::read_dir(example.join(part)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), directory.join(part).join(file.file_name())).unwrap();
+        }
+    }
+    std::fs::copy(
+        example.join("code_hash.txt"),
+        directory.join("code_hash.txt"),
+    )
+    .unwrap();
+    let manifest = std::fs::read_to_string(example.join("serin.yaml")).unwrap();
+    assert!(manifest.contains("port: 8080"), "{manifest}");
+    let file = directory.join("serin.yaml");
+    std::fs::write(&file, manifest.replace("port: 8080", "port: 0")).unwrap();
+    file
+}
+
+/// What a command answers as JSON.
+pub(crate) fn json(state: &Path, arguments: &[&str]) -> serde_json::Value {
+    let (code, stdout, stderr) = run(state, &[arguments, &["-o", "json"]].concat());
+    assert_eq!(code, 0, "{arguments:?}: {stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
 /// A command in the background; stopped if its test ends before it.
 pub(crate) struct Running {
     child: Child,

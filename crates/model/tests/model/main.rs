@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod botocore;
+mod drafts;
 mod ids;
 mod reading;
 mod round_trip;

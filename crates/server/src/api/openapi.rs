@@ -37,3 +37,20 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub(super) async fn serve() -> Json<utoipa::openapi::OpenApi> {
     Json(document())
 }
+
+#[cfg(test)]
+mod tests {
+    /// The checked-in description is the API's. After a wanted change, run this with `UPDATE=1`.
+    #[test]
+    fn the_checked_in_description_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        let current = super::document().to_pretty_json().unwrap() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &current).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(path).is_ok_and(|written| written == current),
+            "docs/openapi.json is out of date: run this test with UPDATE=1"
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! A server that is killed at any step of a release takes it to the same end when it is started again.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::serin::{Running, example, json, processes_below, run, serin};
+
+/// Every event that a release which is promoted step by step goes through, but its end.
+const EVENTS: [&str; 10] = [
+    "requested",
+    "began",
+    "built",
+    "joined",
+    "tasksStarted",
+    "tasksHealthy",
+    "shareSet",
+    "decided",
+    "left",
+    "retired",
+];
+
+/// Starts a release, kills the server as soon as the event is seen, starts it again, and waits for the end.
+fn release_with_kill(
+    state: &Path,
+    up: &[&str],
+    mut server: Running,
+    tag: &str,
+    event: &str,
+) -> Running {
+    let (code, _, stderr) = run(
+        state,
+        &[
+            "release",
+            "crystal",
+            "--tag",
+            tag,
+            "--policy",
+            "steps",
+            "--steps",
+            "20,100",
+            "--step-time",
+            "100ms",
+            "--detach",
+        ],
+    );
+    assert_eq!(code, 0, "{event}: {stderr}");
+    let mut follow = Running::start(&mut serin(state, &["follow", "crystal", "-o", "json"]));
+    follow.wait_for(&format!("\"event\":\"{event}\""));
+    server.signal(Signal::KILL);
+    server.finish();
+    server = Running::start(&mut serin(state, up));
+    server.wait_for("crystal  ready");
+    let (code, stdout, stderr) = follow.finish();
+    assert_eq!(code, 0, "killed at {event}: {stdout}\n{stderr}");
+    server
+}
+
+#[test]
+fn a_server_killed_at_each_step_resumes_to_the_same_outcome() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let up = ["up", "-f", manifest.to_str().unwrap()];
+    let mut server = Running::start(&mut serin(state, &up));
+    server.wait_for("crystal  ready");
+    for (number, event) in EVENTS.into_iter().enumerate() {
+        let tag = format!("v{number}");
+        server = release_with_kill(state, &up, server, &tag, event);
+
+        let release = format!("crystal-{}", number + 2);
+        let (code, stdout, stderr) = run(state, &["follow", &release, "-o", "json"]);
+        assert_eq!(code, 0, "killed at {event}: {stderr}");
+        let events: Vec<Value> = stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for once in [
+            "requested",
+            "built",
+            "joined",
+            "tasksStarted",
+            "tasksHealthy",
+            "decided",
+            "ended",
+        ] {
+            let times = events.iter().filter(|line| line["event"] == once).count();
+            assert_eq!(
+                times, 1,
+                "killed at {event}: {once} stands {times} times in\n{stdout}"
+            );
+        }
+        assert_eq!(
+            events.last().unwrap()["data"]["outcome"],
+            "promoted",
+            "killed at {event}"
+        );
+
+        let service = json(state, &["status", "crystal"]);
+        let running: Vec<&Value> = service["versions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|version| !version["tasks"].as_array().unwrap().is_empty())
+            .collect();
+        assert_eq!(running.len(), 1, "killed at {event}: {service}");
+        assert_eq!(running[0]["tag"], tag.as_str(), "killed at {event}");
+        assert_eq!(
+            running[0]["tasks"].as_array().unwrap().len(),
+            3,
+            "killed at {event}"
+        );
+    }
+    server.signal(Signal::TERM);
+    server.finish();
+    let left = processes_below(directory.path());
+    assert!(left.is_empty(), "{left:?}");
+}
