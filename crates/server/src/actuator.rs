@@ -1,14 +1,14 @@
 //! Does what a release needs done outside the store: builds images, runs tasks.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use compute::{Driver, HealthProbe, TaskSet, TaskSetId};
 use image::{BuildCommand, ImageError, Images, Recipe};
 use release::actuator::BoxFuture;
-use release::journal::{Request, Version};
+use release::journal::{Patch, Request, Version};
 use release::manifest::Service;
 use release::{Actuator, Fault, Manifest, ReleaseId};
 
@@ -82,15 +82,9 @@ impl LocalActuator {
     /// How the request's version is made. Its patches are written beside its log, for people to see.
     pub(crate) fn recipe(&self, id: &ReleaseId, request: &Request) -> Result<Recipe, Fault> {
         let directory = self.layout.release(id);
-        std::fs::create_dir_all(&directory).map_err(|error| transient(&error))?;
-        let mut patches = Vec::with_capacity(request.patches.len());
-        for (number, patch) in request.patches.iter().enumerate() {
-            // The name came from a client: only its last part, behind a number, becomes a file name.
-            let name = patch.name.rsplit('/').next().unwrap_or_default();
-            let path = directory.join(format!("{:04}-{name}", number + 1));
-            std::fs::write(&path, &patch.text).map_err(|error| transient(&error))?;
-            patches.push(path);
-        }
+        let written =
+            std::fs::create_dir_all(&directory).and_then(|()| write_patches(&directory, request));
+        let patches = written.map_err(|error| transient(&error))?;
         self.recipe_of(&request.service, &request.tag, patches)
     }
 
@@ -209,6 +203,18 @@ pub(crate) fn task_set(service: &str, tag: &str) -> TaskSetId {
         service: service.to_owned(),
         version: tag.to_owned(),
     }
+}
+
+/// Writes the request's patches into a directory, in their order.
+pub(crate) fn write_patches(directory: &Path, request: &Request) -> std::io::Result<Vec<PathBuf>> {
+    let write = |(number, patch): (usize, &Patch)| {
+        // The name came from a client: only its last part, behind a number, becomes a file name.
+        let name = patch.name.rsplit('/').next().unwrap_or_default();
+        let path = directory.join(format!("{:04}-{name}", number + 1));
+        std::fs::write(&path, &patch.text)?;
+        Ok(path)
+    };
+    request.patches.iter().enumerate().map(write).collect()
 }
 
 fn names(service: &str, tag: &str) -> Result<(image::Name, image::Name), Fault> {

@@ -11,10 +11,11 @@ use release::{ReleaseId, State as ReleaseState};
 
 use super::problem::Refusal;
 use super::types::{
-    FileChange, NewOrder, NewRelease, OrderTaken, PolicyText, Problem, ReleasePlan, ReleaseStatus,
-    StoryLine, Why,
+    FileChange, NewOrder, NewRelease, OrderTaken, PatchText, PolicyText, Problem, ReleasePlan,
+    ReleaseStatus, StoryLine, Why,
 };
 use super::{Server, narrate, render};
+use crate::actuator::write_patches;
 use crate::engine::{self, Progress};
 
 /// Every release of every service, oldest first.
@@ -67,14 +68,11 @@ pub(super) async fn create(
     let new = read(body)?;
     let engine = &server.engine;
     let tag = tag_of(&new)?;
-    let patches: Vec<Patch> = new
+    let patches = new
         .patches
         .into_iter()
-        .map(|patch| Patch {
-            name: patch.name,
-            text: patch.text,
-        })
-        .collect();
+        .map(patch_of)
+        .collect::<Result<Vec<_>, _>>()?;
     let settings = engine
         .manifest
         .services
@@ -131,7 +129,7 @@ fn check_build(server: &Server, request: &Request) -> Result<image::Planned, Ref
     let actuator = &server.engine.actuator;
     let invalid = |error: &dyn std::error::Error| Refusal::invalid(crate::actuator::chain(error));
     let directory = std::env::temp_dir().join(format!("serin-plan-{:016x}", fastrand::u64(..)));
-    let written = write_patches(&directory, request);
+    let written = private_directory(&directory).and_then(|()| write_patches(&directory, request));
     let planned = written
         .map_err(|error| Refusal::internal(&error))
         .and_then(|patches| {
@@ -148,21 +146,24 @@ fn check_build(server: &Server, request: &Request) -> Result<image::Planned, Ref
     planned
 }
 
-fn write_patches(
-    directory: &std::path::Path,
-    request: &Request,
-) -> std::io::Result<Vec<std::path::PathBuf>> {
+fn private_directory(directory: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().mode(0o700).create(directory)?;
-    let patches = request.patches.iter().enumerate();
-    patches
-        .map(|(number, patch)| {
-            let name = patch.name.rsplit('/').next().unwrap_or_default();
-            let path = directory.join(format!("{:04}-{name}", number + 1));
-            std::fs::write(&path, &patch.text)?;
-            Ok(path)
-        })
-        .collect()
+    std::fs::DirBuilder::new().mode(0o700).create(directory)
+}
+
+/// Patches are kept in files of their names.
+const LONGEST_PATCH_NAME: usize = 200;
+
+fn patch_of(patch: PatchText) -> Result<Patch, Refusal> {
+    let PatchText { name, text } = patch;
+    if name.is_empty() || name.len() > LONGEST_PATCH_NAME || name.chars().any(char::is_control) {
+        let name = name.escape_debug();
+        let rule = format!("1 to {LONGEST_PATCH_NAME} bytes without control characters");
+        return Err(Refusal::invalid(format!(
+            "`{name}` is no name of a patch: use {rule}"
+        )));
+    }
+    Ok(Patch { name, text })
 }
 
 fn tag_of(new: &NewRelease) -> Result<String, Refusal> {
