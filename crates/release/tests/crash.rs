@@ -78,11 +78,14 @@ struct Scenario {
     failures: FailureRates,
 }
 
+/// A resource without its metadata: spec, tags and exact shares.
+type Content = (Spec, BTreeMap<String, String>, Option<Shares>);
+
 /// What a release leaves behind, and must leave behind however often it was killed.
 #[derive(Debug, PartialEq)]
 struct Remains {
     outcome: Outcome,
-    mesh: BTreeMap<ResourceId, (Spec, BTreeMap<String, String>, Option<Shares>)>,
+    mesh: BTreeMap<ResourceId, Content>,
     /// The tags of the versions whose tasks run.
     running: Vec<String>,
     /// The stable versions that were written down.
