@@ -23,6 +23,9 @@ use crate::registry;
 /// How long requests may go on when their proxy's node was deleted.
 const NODE_DRAIN: Duration = Duration::from_secs(30);
 
+/// Before a view that could not be applied is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(crate) struct Feed {
     manifest: Arc<Manifest>,
@@ -81,21 +84,23 @@ impl Feed {
     /// Follows the mesh and the fleet for ever.
     pub(crate) async fn run(self: Arc<Self>) {
         let (mut snapshots, mut fleet) = (self.snapshots.clone(), self.fleet.clone());
+        let mut failed = false;
         loop {
             let changed = tokio::select! {
                 changed = snapshots.changed() => changed,
                 changed = fleet.changed() => changed,
+                () = tokio::time::sleep(RETRY), if failed => Ok(()),
             };
             if changed.is_err() {
                 return;
             }
             snapshots.mark_unchanged();
             fleet.mark_unchanged();
-            if let Err(error) = self.refresh().await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a proxy keeps its last view"
-                );
+            let refreshed = self.refresh().await;
+            failed = refreshed.is_err();
+            if let Err(error) = refreshed {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "a proxy keeps its last view; trying again");
             }
         }
     }
@@ -108,7 +113,7 @@ impl Feed {
         let mut failed = None;
         let mut nodes = BTreeSet::new();
         for node in self.nodes(&snapshot) {
-            let binding = self.binding(&node, &current.ports);
+            let binding = self.binding(&node, &mut current.ports);
             let Ok(mut view) = view::compile(&snapshot, &node, &binding) else {
                 continue;
             };
@@ -141,7 +146,7 @@ impl Feed {
         gateways.chain(callers).collect()
     }
 
-    fn binding(&self, node: &ResourceId, ports: &Ports) -> Binding {
+    fn binding(&self, node: &ResourceId, ports: &mut Ports) -> Binding {
         let mut binding = Binding::loopback();
         if *node == self.manifest.virtual_gateway() {
             let spec_port = gateway_listener_port(&self.manifest);
@@ -149,7 +154,10 @@ impl Feed {
                 .gateway_ports
                 .insert(spec_port, self.manifest.gateway.port);
         } else if node.kind() == Kind::VirtualNode {
-            binding.egress_port = Some(ports.get(&node.path()));
+            match ports.of(&node.path()) {
+                Ok(port) => binding.egress_port = Some(port),
+                Err(error) => tracing::error!(%error, %node, "could not choose an egress port"),
+            }
         }
         binding
     }
@@ -168,11 +176,6 @@ impl Feed {
             current
                 .addresses
                 .insert(view.node.clone(), listener.address);
-            if view.node.contains("/virtualNode/")
-                && let Err(error) = current.ports.remember(&view.node, listener.address.port())
-            {
-                tracing::warn!(%error, node = view.node, "could not remember an egress port");
-            }
         }
         current.views.insert(view.node.clone(), view);
         Ok(())

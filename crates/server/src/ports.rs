@@ -2,6 +2,7 @@
 //! adopted after a crash still calls its backends there.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
 #[derive(Debug)]
@@ -21,18 +22,34 @@ impl Ports {
         Self { file, known }
     }
 
-    /// The node's port; 0 if it has none yet.
-    pub(crate) fn get(&self, node: &str) -> u16 {
-        self.known.get(node).copied().unwrap_or_default()
-    }
-
-    pub(crate) fn remember(&mut self, node: &str, port: u16) -> std::io::Result<()> {
-        if self.get(node) == port {
-            return Ok(());
+    /// The node's port: the one it has had, else a free one, which it has from now on.
+    pub(crate) fn of(&mut self, node: &str) -> std::io::Result<u16> {
+        if let Some(port) = self.known.get(node) {
+            return Ok(*port);
         }
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
         self.known.insert(node.to_owned(), port);
         let draft = self.file.with_extension("draft");
         std::fs::write(&draft, serde_json::to_vec(&self.known)?)?;
-        std::fs::rename(draft, &self.file)
+        std::fs::rename(draft, &self.file)?;
+        Ok(port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ports;
+
+    #[test]
+    fn a_node_keeps_its_port_over_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ports.json");
+        let mut ports = Ports::open(file.clone());
+        let port = ports.of("mesh/m/virtualNode/a").unwrap();
+        assert_ne!(port, 0);
+        assert_eq!(ports.of("mesh/m/virtualNode/a").unwrap(), port);
+        assert_eq!(Ports::open(file).of("mesh/m/virtualNode/a").unwrap(), port);
     }
 }

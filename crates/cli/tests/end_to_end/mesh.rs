@@ -255,3 +255,76 @@ fn a_build_that_fails_is_shown_and_nothing_is_left() {
     );
     assert!(!state.join("server.json").exists());
 }
+
+/// Answers with what its backend says, which it calls as `http_proxy` tells it to.
+const FRONT: &str = r#"
+import os, urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Front(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = b"healthy"
+        if self.path != "/health":
+            body = b"front: " + urllib.request.urlopen("http://crystal.two.local:3000/crystal", timeout=5).read()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Front).serve_forever()
+"#;
+
+const TWO_SERVICES: &str = "
+mesh: two
+gateway: { port: 0 }
+services:
+  crystal:
+    build: rustc --edition 2024 -O -o server src/main.rs
+    artifacts: [server, code_hash.txt]
+    run: [./server]
+    environment: { HOST: 127.0.0.1, IP: 127.0.0.1, AZ: here }
+  front:
+    source: front
+    run: [python3, front.py]
+    backends: [crystal]
+";
+
+#[tokio::test]
+async fn a_service_reaches_its_backend_through_its_proxy_also_after_the_server_was_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    std::fs::create_dir(directory.path().join("front")).unwrap();
+    std::fs::write(directory.path().join("front/front.py"), FRONT).unwrap();
+    std::fs::write(&manifest, TWO_SERVICES).unwrap();
+    let up = ["up", "-f", manifest.to_str().unwrap()];
+    let front_answers = async || {
+        let status = json(state, &["status"]);
+        let gateway = status["gateway"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://")
+            .unwrap();
+        let mut client = testkit::raw::RawClient::connect(gateway.parse().unwrap())
+            .await
+            .unwrap();
+        let request = "GET /front/ HTTP/1.1\r\nhost: front\r\n\r\n";
+        let answer = client.ask(request).await.unwrap();
+        answer.status == 200
+            && answer
+                .text()
+                .starts_with("front: Crystal backend: Hello! from here")
+    };
+    for end in [Signal::KILL, Signal::TERM] {
+        let mut server = Running::start(&mut serin(state, &up));
+        server.wait_for("ready");
+        server.wait_for("ready");
+        until("the front's answer through both proxies", front_answers).await;
+        server.signal(end);
+        server.finish();
+    }
+    let left = processes_below(directory.path());
+    assert!(left.is_empty(), "{left:?}");
+}
