@@ -38,7 +38,7 @@ pub fn add(
     Ok(tags)
 }
 
-/// A resource's tags without these keys; a key it does not have is no error [?].
+/// A resource's tags without these keys; a key it does not have is no error `[?]`.
 pub fn remove(
     present: &BTreeMap<String, String>,
     keys: &[String],

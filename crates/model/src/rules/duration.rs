@@ -1,6 +1,6 @@
 //! Times that mean something: both halves given, and no longer than a proxy can be told.
 //!
-//! The service model leaves unit and value optional; a time without one of them says nothing [?].
+//! The service model leaves unit and value optional; a time without one of them says nothing `[?]`.
 
 use crate::check::Checker;
 use crate::spec::{Duration, HttpTimeout, TcpTimeout};

@@ -10,7 +10,7 @@ use crate::spec::{
     HttpGatewayRouteRewrite, PrefixRewrite, Spec,
 };
 
-/// Paths and gRPC services that App Mesh keeps for itself [G].
+/// Paths and gRPC services that App Mesh keeps for itself `[G]`.
 const RESERVED_PATHS: [&str; 2] = ["/aws-appmesh", "/aws-app-mesh"];
 const RESERVED_SERVICES: [&str; 2] = ["aws.appmesh", "aws.app-mesh"];
 
@@ -64,7 +64,7 @@ fn check_grpc(route: &GrpcGatewayRoute, at: &mut Checker) {
     refuse_reserved(&mut at.inside("serviceName"), service, RESERVED_SERVICES);
 }
 
-/// One criterion, and not none [K].
+/// One criterion, and not none `[K]`.
 fn check_hostname(at: &mut Checker, hostname: Option<&HostnameMatch>) {
     if let Some(hostname) = hostname {
         let present = [hostname.exact.is_some(), hostname.suffix.is_some()];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::check::Checker;
 use crate::spec::{ConnectionPool, HealthCheckPolicy, PortMapping, Protocol};
 
-/// [?] Two listeners cannot share a socket; the error is better here than in the proxy.
+/// `[?]` Two listeners cannot share a socket; the error is better here than in the proxy.
 pub(super) fn distinct_ports(at: &mut Checker, mappings: &[PortMapping]) {
     let mut seen = BTreeSet::new();
     for (index, mapping) in mappings.iter().enumerate() {
@@ -16,8 +16,8 @@ pub(super) fn distinct_ports(at: &mut Checker, mappings: &[PortMapping]) {
     }
 }
 
-/// The health check goes to the listener's own port [M], at a path that can be asked for [?]; checks
-/// by TCP and gRPC ignore the path [G].
+/// The health check goes to the listener's own port `[M]`, at a path that can be asked for `[?]`; checks
+/// by TCP and gRPC ignore the path `[G]`.
 pub(super) fn check_health(at: &mut Checker, mapping: &PortMapping, health: &HealthCheckPolicy) {
     if let Some(port) = health.port.filter(|port| *port != mapping.port) {
         let rule = format!("is not the listener's port {}", mapping.port);
@@ -30,7 +30,7 @@ pub(super) fn check_health(at: &mut Checker, mapping: &PortMapping, health: &Hea
     }
 }
 
-/// A connection pool is of the listener's protocol [M].
+/// A connection pool is of the listener's protocol `[M]`.
 pub(super) fn check_pool(at: &mut Checker, mapping: &PortMapping, pool: &ConnectionPool) {
     let protocol = match pool {
         ConnectionPool::Http(_) => Protocol::Http,
@@ -49,7 +49,7 @@ pub(super) fn is_for(at: &mut Checker, mapping: &PortMapping, protocol: Protocol
     }
 }
 
-/// The listener that is meant: the one on `port`, or the only one [G].
+/// The listener that is meant: the one on `port`, or the only one `[G]`.
 ///
 /// Nothing when that is undecided, which is refused unless there is no listener at all.
 pub(super) fn meant(
@@ -74,7 +74,7 @@ pub(super) fn meant(
     found.copied()
 }
 
-/// Refuses a reference for another protocol than the listener that is meant speaks [G].
+/// Refuses a reference for another protocol than the listener that is meant speaks `[G]`.
 pub(super) fn agree(
     at: &mut Checker,
     owner: &str,

@@ -1,4 +1,4 @@
-//! Names of resources: from 1 to 255 characters [M].
+//! Names of resources: from 1 to 255 characters `[M]`.
 //!
 //! A virtual service's name has no upper limit in the service model, but a gateway route could not
 //! refer to a longer one.

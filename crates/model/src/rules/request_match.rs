@@ -5,7 +5,7 @@ use regex::Regex;
 use crate::check::Checker;
 use crate::spec::{HeaderMatch, HeaderMatchMethod, PathMatch, QueryParameter};
 
-/// A prefix, a path or neither: AWS's own examples have matches with only a port [E].
+/// A prefix, a path or neither: AWS's own examples have matches with only a port `[E]`.
 pub(super) fn check_path(at: &mut Checker, prefix: Option<&String>, path: Option<&PathMatch>) {
     absolute(&mut at.inside("prefix"), prefix);
     let Some(path) = path else { return };
@@ -24,14 +24,14 @@ pub(super) fn check_path(at: &mut Checker, prefix: Option<&String>, path: Option
     }
 }
 
-/// [M] for prefixes; [?] for whole paths, of which no other kind could ever match.
+/// `[M]` for prefixes; `[?]` for whole paths, of which no other kind could ever match.
 pub(super) fn absolute(at: &mut Checker, path: Option<&String>) {
     if let Some(path) = path.filter(|path| !path.starts_with('/')) {
         at.refuse_text(path, "does not start with /");
     }
 }
 
-/// Plain structs of the service model that are meant as unions [K].
+/// Plain structs of the service model that are meant as unions `[K]`.
 pub(super) fn exactly_one<const N: usize>(at: &mut Checker, names: [&str; N], present: [bool; N]) {
     if present.into_iter().filter(|present| *present).count() != 1 {
         at.refuse(format!("needs exactly one of {}", names.join(", ")));
@@ -49,7 +49,7 @@ pub(super) fn check_headers(at: &mut Checker, name: &str, headers: Option<&[Head
     });
 }
 
-/// A parameter alone must be present; a criterion without a value means nothing [K].
+/// A parameter alone must be present; a criterion without a value means nothing `[K]`.
 pub(super) fn check_query_parameters(at: &mut Checker, parameters: Option<&[QueryParameter]>) {
     at.each("queryParameters", parameters, |at, parameter| {
         let criterion = parameter.matches.as_ref();
@@ -60,7 +60,7 @@ pub(super) fn check_query_parameters(at: &mut Checker, parameters: Option<&[Quer
     });
 }
 
-/// Expressions are RE2's [A], and the regex crate's are the same but for rare escapes.
+/// Expressions are RE2's `[A]`, and the regex crate's are the same but for rare escapes.
 fn check_regex(at: &mut Checker, regex: &str) {
     if let Err(error) = Regex::new(regex) {
         // The parser's report has many lines, the last of which says what is wrong.

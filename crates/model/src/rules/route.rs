@@ -76,7 +76,7 @@ fn check_tcp(route: &TcpRoute, at: &mut Checker) {
     }
 }
 
-/// [?] Envoy refuses a total weight of zero, and a split to nobody has no other meaning: whoever wants
+/// `[?]` Envoy refuses a total weight of zero, and a split to nobody has no other meaning: whoever wants
 /// no traffic deletes the route.
 fn check_weights(action: &RouteAction, at: &mut Checker) {
     let targets = &action.weighted_targets;
@@ -86,7 +86,7 @@ fn check_weights(action: &RouteAction, at: &mut Checker) {
     }
 }
 
-/// A retry policy names something to retry on [M].
+/// A retry policy names something to retry on `[M]`.
 fn check_retries(some_event: bool, per_retry_timeout: &Duration, at: &mut Checker) {
     let at = &mut at.inside("retryPolicy");
     if !some_event {

@@ -35,7 +35,7 @@ fn check_listener(at: &mut Checker, listener: &Listener) {
     }
 }
 
-/// [?] As for connection pools: limits of a protocol that the listener does not speak limit nothing.
+/// `[?]` As for connection pools: limits of a protocol that the listener does not speak limit nothing.
 fn check_timeout(at: &mut Checker, mapping: &PortMapping, timeout: &ListenerTimeout) {
     let protocol = match timeout {
         ListenerTimeout::Http(_) => Protocol::Http,
@@ -60,7 +60,7 @@ fn check_outliers(at: &mut Checker, outliers: &OutlierDetection) {
     duration::check_positive(&mut at.inside("baseEjectionDuration"), ejection);
 }
 
-/// The first App Mesh collapsed a backend named twice, the last one refused it, and so does [K].
+/// The first App Mesh collapsed a backend named twice, the last one refused it, and so does `[K]`.
 fn distinct_backends(backends: &[Backend], at: &mut Checker) {
     let mut seen = BTreeSet::new();
     at.each(
