@@ -17,7 +17,7 @@ use std::process::Command;
 use graph::Graph;
 
 /// The arrows of the picture: each crate, and the crates that it may know.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("judge", &[]),
     ("compute", &[]),
@@ -25,6 +25,9 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("store", &["model"]),
     ("view", &["model"]),
     ("proxy", &["view"]),
+    ("sigv4", &[]),
+    ("interchange", &["model"]),
+    ("appmesh", &["model", "store"]),
     (
         "release",
         &["model", "view", "judge", "compute", "image", "store"],
@@ -32,13 +35,21 @@ const ARROWS: [(&str, &[&str]); 11] = [
     (
         "server",
         &[
-            "model", "store", "view", "proxy", "judge", "release", "compute", "image",
+            "model", "store", "view", "proxy", "judge", "release", "compute", "image", "appmesh",
+            "sigv4",
         ],
     ),
     (
         "cli",
         &[
-            "server", "release", "view", "model", "image", "compute", "judge",
+            "server",
+            "release",
+            "view",
+            "model",
+            "image",
+            "compute",
+            "judge",
+            "interchange",
         ],
     ),
     ("testkit", &[]),
