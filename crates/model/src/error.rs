@@ -8,7 +8,6 @@ use thiserror::Error as ThisError;
 use crate::id::ResourceId;
 
 pub use self::violation::Violation;
-pub(crate) use self::violation::shortened;
 
 mod violation;
 

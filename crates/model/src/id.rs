@@ -97,6 +97,19 @@ impl Kind {
             Kind::GatewayRoute => "gatewayRoute",
         }
     }
+
+    /// The member that holds such a resource's name in App Mesh's requests and answers.
+    pub fn name_member(self) -> &'static str {
+        match self {
+            Kind::Mesh => "meshName",
+            Kind::VirtualNode => "virtualNodeName",
+            Kind::VirtualRouter => "virtualRouterName",
+            Kind::VirtualService => "virtualServiceName",
+            Kind::VirtualGateway => "virtualGatewayName",
+            Kind::Route => "routeName",
+            Kind::GatewayRoute => "gatewayRouteName",
+        }
+    }
 }
 
 impl ResourceId {
@@ -179,6 +192,60 @@ impl ResourceId {
                 Some(Self::virtual_gateway(&self.mesh, gateway))
             }
             _ => Some(Self::mesh(&self.mesh)),
+        }
+    }
+
+    /// All names that make up the identifier, outermost first, by their members in App Mesh's requests
+    /// and answers.
+    pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let (parent, name) = match &self.local {
+            LocalId::Mesh => (None, None),
+            LocalId::Route { router, name } => (Some((Kind::VirtualRouter, router)), Some(name)),
+            LocalId::GatewayRoute { gateway, name } => {
+                (Some((Kind::VirtualGateway, gateway)), Some(name))
+            }
+            LocalId::VirtualNode(name)
+            | LocalId::VirtualRouter(name)
+            | LocalId::VirtualService(name)
+            | LocalId::VirtualGateway(name) => (None, Some(name)),
+        };
+        let all = [
+            Some((Kind::Mesh, &self.mesh)),
+            parent,
+            name.map(|name| (self.kind(), name)),
+        ];
+        all.into_iter()
+            .flatten()
+            .map(|(kind, name)| (kind.name_member(), name.as_str()))
+    }
+
+    /// The nameless identifier of the same kind under the same parent: it comes before all that have a name, and stands
+    /// for the whole collection of them.
+    pub fn collection(&self) -> ResourceId {
+        let none = String::new;
+        match &self.local {
+            LocalId::Mesh => Self::mesh(""),
+            LocalId::VirtualNode(_) => Self::virtual_node(&self.mesh, none()),
+            LocalId::VirtualRouter(_) => Self::virtual_router(&self.mesh, none()),
+            LocalId::VirtualService(_) => Self::virtual_service(&self.mesh, none()),
+            LocalId::VirtualGateway(_) => Self::virtual_gateway(&self.mesh, none()),
+            LocalId::Route { router, .. } => Self::route(&self.mesh, router, none()),
+            LocalId::GatewayRoute { gateway, .. } => {
+                Self::gateway_route(&self.mesh, gateway, none())
+            }
+        }
+    }
+
+    /// Whether both are of one collection: the same kind under the same parent.
+    pub fn is_beside(&self, other: &ResourceId) -> bool {
+        match (&self.local, &other.local) {
+            (LocalId::Mesh, LocalId::Mesh) => true,
+            (LocalId::Route { router: one, .. }, LocalId::Route { router: two, .. })
+            | (
+                LocalId::GatewayRoute { gateway: one, .. },
+                LocalId::GatewayRoute { gateway: two, .. },
+            ) => self.mesh == other.mesh && one == two,
+            _ => self.mesh == other.mesh && self.kind() == other.kind(),
         }
     }
 

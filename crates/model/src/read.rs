@@ -12,7 +12,7 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
-use crate::error::{Violation, shortened};
+use crate::error::Violation;
 
 /// Reads `value`, which stands at `path` of its request.
 pub fn read<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T, Violation> {
@@ -147,20 +147,12 @@ fn only_member<'a>(
     let mut present = members.iter().filter(|(_, value)| !value.is_null());
     match (present.next(), present.next()) {
         (Some((name, value)), None) if variants.contains(&name.as_str()) => Ok((name, Some(value))),
-        (Some((name, _)), None) => Err(unknown_member(name, variants)),
+        (Some((name, _)), None) => Err(Violation::unknown_member(name, variants)),
         _ => Err(Violation::new(
             "",
             format!("needs exactly one of {}", variants.join(", ")),
         )),
     }
-}
-
-fn unknown_member(name: &str, known: &[&str]) -> Violation {
-    let rule = match known {
-        [] => "is unknown, no member is allowed here".to_owned(),
-        _ => format!("is unknown, members here are {}", known.join(", ")),
-    };
-    Violation::new(shortened(name), rule)
 }
 
 struct List<I>(I);
@@ -272,6 +264,6 @@ impl Error for Violation {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        unknown_member(field, expected)
+        Violation::unknown_member(field, expected)
     }
 }

@@ -9,8 +9,8 @@
 //! References are checked when a resource that refers is written, not when what it refers to changes:
 //! moving a service to another protocol takes several updates, and every order must be possible.
 //!
-//! App Mesh's quotas (200 virtual nodes a mesh and the like) protected a shared service; there are none
-//! here, so nothing answers `LimitExceededException`.
+//! App Mesh's quotas (200 virtual nodes a mesh and the like) are no rules of a mesh: the API that is asked
+//! for a change holds them, as it is configured to, and releases are free of them.
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use crate::snapshot::Snapshot;
 use crate::spec::Spec;
 
 pub use self::deletion::delete;
+pub use self::names::well_named;
 
 mod deletion;
 mod duration;
@@ -33,13 +34,22 @@ mod route;
 mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;
-mod virtual_service;
 
 /// Whether the resource may be added.
 pub fn create(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), Error> {
     well_formed(id, spec)?;
+    create_well_formed(snapshot, id, spec)
+}
+
+/// Whether the resource may have this spec from now on.
+pub fn update(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), Error> {
+    well_formed(id, spec)?;
+    update_well_formed(snapshot, id, spec)
+}
+
+/// What remains of [`create`] after [`well_formed`]: all that depends on the world.
+pub fn create_well_formed(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), Error> {
     if let Some(parent) = id.parent() {
-        find(snapshot, &ResourceId::mesh(&id.mesh))?;
         find(snapshot, &parent)?;
     }
     if snapshot.contains(id) {
@@ -52,33 +62,34 @@ pub fn create(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), E
     references(snapshot, id, spec)
 }
 
-/// Whether the resource may have this spec from now on.
-pub fn update(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), Error> {
-    well_formed(id, spec)?;
+/// What remains of [`update`] after [`well_formed`].
+pub fn update_well_formed(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), Error> {
     find(snapshot, id)?;
     references(snapshot, id, spec)
 }
 
-/// The resource, or App Mesh's answer for one that is not there.
+/// The resource, or App Mesh's answer for one that is not there; a missing parent is named first.
 pub fn find<'s>(snapshot: &'s Snapshot, id: &ResourceId) -> Result<&'s Arc<Resource>, Error> {
-    snapshot.get(id).ok_or_else(|| {
-        let (kind, name, mesh) = (id.kind(), id.name(), &id.mesh);
-        let message = match snapshot.get(&ResourceId::mesh(mesh)) {
-            Some(found) => {
-                let account = &found.metadata.mesh_owner;
-                format!(
-                    "{kind} with name {name} is not present under mesh {mesh} for account {account}"
-                )
-            }
-            None => format!("Mesh with name {mesh} is not present"),
-        };
-        Error::new(ErrorKind::NotFound, message)
-    })
+    if let Some(found) = snapshot.get(id) {
+        return Ok(found);
+    }
+    let (kind, name, mesh) = (id.kind(), id.name(), &id.mesh);
+    let message = match id.parent() {
+        None => format!("Mesh with name {mesh} is not present"),
+        Some(parent) => {
+            find(snapshot, &parent)?;
+            let account = &find(snapshot, &ResourceId::mesh(mesh))?.metadata.mesh_owner;
+            format!(
+                "{kind} with name {name} is not present under mesh {mesh} for account {account}"
+            )
+        }
+    };
+    Err(Error::new(ErrorKind::NotFound, message))
 }
 
-/// What can be said of a spec alone: constraints first, then the rules of its kind.
-fn well_formed(id: &ResourceId, spec: &Spec) -> Result<(), Error> {
-    names::check(id)?;
+/// What can be said of a name and a spec alone: constraints first, then the rules of its kind.
+pub fn well_formed(id: &ResourceId, spec: &Spec) -> Result<(), Error> {
+    well_named(id)?;
     check::request("spec", |at| {
         if spec.kind() != id.kind() {
             let (is, wanted) = (spec.kind(), id.kind());
@@ -98,15 +109,16 @@ fn well_formed(id: &ResourceId, spec: &Spec) -> Result<(), Error> {
 
 /// What a spec says of other resources.
 fn references(snapshot: &Snapshot, id: &ResourceId, spec: &Spec) -> Result<(), Error> {
+    for target in spec.references(&id.mesh) {
+        require(snapshot, &target)?;
+    }
     match (spec, &id.local) {
-        (Spec::VirtualService(spec), _) => virtual_service::references(snapshot, &id.mesh, spec),
         (Spec::Route(spec), LocalId::Route { router, .. }) => {
             route::references(snapshot, &id.mesh, router, spec)
         }
         (Spec::GatewayRoute(spec), LocalId::GatewayRoute { gateway, .. }) => {
             gateway_route::references(snapshot, &id.mesh, gateway, spec)
         }
-        // A backend may name a virtual service that does not exist yet [E].
         _ => Ok(()),
     }
 }

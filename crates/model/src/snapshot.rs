@@ -3,6 +3,7 @@
 //! Immutable and persistent: a change makes a new snapshot that shares all but a few nodes with the
 //! old one, so clones and old versions are cheap. Readers hold one and are never surprised.
 
+use std::iter;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -15,10 +16,15 @@ use crate::spec::{
     VirtualRouterSpec, VirtualServiceSpec,
 };
 
+use self::index::Index;
+
+mod index;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     revision: u64,
     resources: RedBlackTreeMapSync<ResourceId, Arc<Resource>>,
+    index: Index,
 }
 
 impl Snapshot {
@@ -44,8 +50,10 @@ impl Snapshot {
     #[must_use]
     pub fn insert(&self, resource: impl Into<Arc<Resource>>) -> Self {
         let resource = resource.into();
+        let before = self.get(&resource.id).map(|before| &**before);
         Self {
             revision: self.revision,
+            index: self.index.replace(before, Some(&resource)),
             resources: self.resources.insert(resource.id.clone(), resource),
         }
     }
@@ -53,8 +61,10 @@ impl Snapshot {
     /// Without the resource; the same world if there is none.
     #[must_use]
     pub fn remove(&self, id: &ResourceId) -> Self {
+        let before = self.get(id).map(|before| &**before);
         Self {
             revision: self.revision,
+            index: self.index.replace(before, None),
             resources: self.resources.remove(id),
         }
     }
@@ -81,8 +91,7 @@ impl Snapshot {
     }
 
     pub fn meshes(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.iter()
-            .filter(|resource| resource.id.kind() == Kind::Mesh)
+        self.siblings_after(&ResourceId::mesh(""))
     }
 
     /// A mesh and everything in it.
@@ -91,7 +100,7 @@ impl Snapshot {
             .take_while(move |resource| resource.id.mesh == mesh)
     }
 
-    /// A mesh's resources of one kind.
+    /// A mesh's resources of one kind, the routes of all routers together.
     pub fn of_kind<'s>(
         &'s self,
         mesh: &'s str,
@@ -102,33 +111,37 @@ impl Snapshot {
     }
 
     /// A virtual router's routes.
-    pub fn routes<'s>(
-        &'s self,
-        mesh: &'s str,
-        router: &'s str,
-    ) -> impl Iterator<Item = &'s Arc<Resource>> {
-        self.starting_at(ResourceId::route(mesh, router, ""))
-            .take_while(move |resource| match &resource.id.local {
-                LocalId::Route { router: parent, .. } => {
-                    resource.id.mesh == mesh && parent == router
-                }
-                _ => false,
-            })
+    pub fn routes(&self, mesh: &str, router: &str) -> impl Iterator<Item = &Arc<Resource>> {
+        self.siblings_after(&ResourceId::route(mesh, router, ""))
     }
 
     /// A virtual gateway's routes.
-    pub fn gateway_routes<'s>(
+    pub fn gateway_routes(
+        &self,
+        mesh: &str,
+        gateway: &str,
+    ) -> impl Iterator<Item = &Arc<Resource>> {
+        self.siblings_after(&ResourceId::gateway_route(mesh, gateway, ""))
+    }
+
+    /// The resources of the same kind and parent that come after this one, which need not exist: the rest of a list that
+    /// was read up to here. A list begins after [`ResourceId::collection`].
+    pub fn siblings_after<'s>(
         &'s self,
-        mesh: &'s str,
-        gateway: &'s str,
-    ) -> impl Iterator<Item = &'s Arc<Resource>> {
-        self.starting_at(ResourceId::gateway_route(mesh, gateway, ""))
-            .take_while(move |resource| match &resource.id.local {
-                LocalId::GatewayRoute {
-                    gateway: parent, ..
-                } => resource.id.mesh == mesh && parent == gateway,
-                _ => false,
-            })
+        id: &ResourceId,
+    ) -> impl Iterator<Item = &'s Arc<Resource>> + use<'s> {
+        iter::successors(self.sibling_after(id), |last| self.sibling_after(&last.id))
+    }
+
+    /// How many resources there are of the same kind and parent, with this one if it exists.
+    pub fn count_siblings(&self, id: &ResourceId) -> usize {
+        self.index.size(&id.collection())
+    }
+
+    /// The resources that refer to this one and would miss it, see [`Spec::references`].
+    pub fn referrers<'s>(&'s self, id: &'s ResourceId) -> impl Iterator<Item = ResourceId> + 's {
+        let referrers = self.index.referrers(id).into_iter().flatten();
+        referrers.map(|local| ResourceId::new(&id.mesh, local.clone()))
     }
 
     pub fn mesh(&self, mesh: &str) -> Option<&MeshSpec> {
@@ -185,6 +198,29 @@ impl Snapshot {
         {
             Spec::GatewayRoute(spec) => Some(spec),
             _ => None,
+        }
+    }
+
+    fn sibling_after(&self, id: &ResourceId) -> Option<&Arc<Resource>> {
+        if id.kind() == Kind::Mesh {
+            return self.mesh_after(&id.mesh);
+        }
+        let after = (Bound::Excluded(id), Bound::Unbounded);
+        let (next, resource) = self.resources.range::<ResourceId, _>(after).next()?;
+        next.is_beside(id).then_some(resource)
+    }
+
+    /// Goes from mesh to mesh, past all that is in them.
+    fn mesh_after(&self, name: &str) -> Option<&Arc<Resource>> {
+        let mut name = name.to_owned();
+        loop {
+            // The least name that comes after.
+            name.push('\0');
+            let next = self.starting_at(ResourceId::mesh(name)).next()?;
+            if next.id.kind() == Kind::Mesh {
+                return Some(next);
+            }
+            name = next.id.mesh.clone();
         }
     }
 

@@ -32,6 +32,7 @@ pub mod gateway_route;
 pub mod listener;
 pub mod logging;
 pub mod mesh;
+mod references;
 pub mod request_match;
 pub mod route;
 pub mod tls;

@@ -219,11 +219,10 @@ fn resource(id: ResourceId, spec: impl Into<Spec>) -> Resource {
 }
 
 fn token(resource: &Resource) -> Outcome<IdempotencyToken> {
-    let answer = serde_json::to_string(resource)?;
+    let request = serde_json::to_string(resource)?;
     Ok(IdempotencyToken {
         token: format!("{} {}", resource.id, resource.metadata.version),
-        fingerprint: Fingerprint::of(answer.as_bytes()),
-        answer,
+        fingerprint: Fingerprint::of(request.as_bytes()),
         now: Timestamp::from_millis(0),
     })
 }

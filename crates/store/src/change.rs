@@ -3,13 +3,15 @@
 //! Nothing here acts: a `Change` is built by a caller, judged by `State::apply` and written by a store. Positions in a
 //! journal stream start at 1 and have no gaps. A revision counts the changes that wrote a resource.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use model::{Resource, ResourceId};
+use model::{Resource, ResourceId, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::IdempotencyToken;
+use crate::decide::Decide;
+use crate::{Error, IdempotencyToken};
 
 /// A condition that must hold for a change to be made.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,32 +49,24 @@ pub enum Durability {
     #[default]
     Durable,
     /// It is visible at once and on disk soon: a crash may lose the last second of it, but never a part of one change
-    /// nor something older than what it keeps. For evidence, which comes again. Only a change that appends to journals
-    /// and does nothing else can be eventual; any other is durable all the same.
+    /// nor something older than what it keeps. For evidence, which comes again. Only a change that is known to append to
+    /// journals and to do nothing else can be eventual; any other is durable all the same.
     Eventual,
 }
 
-/// What shall be written, under which conditions, in one step.
+/// What a change writes and records, and what its request is answered.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Change {
-    pub expect: Vec<Expect>,
+pub struct Effect {
     pub writes: Vec<Write>,
     pub journal: Vec<Append>,
-    pub token: Option<IdempotencyToken>,
-    pub durability: Durability,
+    /// Kept with the token, so that a repetition of the request gets it too.
+    pub answer: String,
 }
 
-impl Change {
+impl Effect {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Adds a condition. All conditions are checked against the state before the change.
-    #[must_use]
-    pub fn expect(mut self, expect: Expect) -> Self {
-        self.expect.push(expect);
-        self
     }
 
     #[must_use]
@@ -96,6 +90,87 @@ impl Change {
         self
     }
 
+    #[must_use]
+    pub fn answer(mut self, answer: impl Into<String>) -> Self {
+        self.answer = answer.into();
+        self
+    }
+
+    /// This effect and then another, whose answer it is.
+    fn and(mut self, other: Self) -> Self {
+        self.writes.extend(other.writes);
+        self.journal.extend(other.journal);
+        self.answer = other.answer;
+        self
+    }
+}
+
+/// What shall happen in one step, under which conditions: an effect that is known, or one to be decided.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub expect: Vec<Expect>,
+    pub effect: Effect,
+    /// Decides what comes on top of `effect`, and the answer.
+    pub decide: Option<Decide>,
+    pub token: Option<IdempotencyToken>,
+    pub durability: Durability,
+}
+
+impl Change {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A change whose effect is decided on the very state that it is made on, with no other change in between: for rules
+    /// that look at more than the resources which are written. A refusal comes back as [`Error::Refused`].
+    ///
+    /// The embedded store decides in its writer, so nothing is ever tried twice there. An engine that cannot do that
+    /// decides on the latest snapshot it has, commits expecting that revision, and decides anew on a conflict.
+    /// So a decision may be made more than once, must follow from the snapshot and from what it captured alone, and has
+    /// to be quick: other writers wait.
+    #[must_use]
+    pub fn decided_by<F>(decide: F) -> Self
+    where
+        F: Fn(&Snapshot) -> Result<Effect, model::Error> + Send + Sync + 'static,
+    {
+        Self {
+            decide: Some(Decide::new(decide)),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a condition. All conditions are checked against the state before the change.
+    #[must_use]
+    pub fn expect(mut self, expect: Expect) -> Self {
+        self.expect.push(expect);
+        self
+    }
+
+    #[must_use]
+    pub fn put(mut self, resource: impl Into<Arc<Resource>>) -> Self {
+        self.effect = self.effect.put(resource);
+        self
+    }
+
+    #[must_use]
+    pub fn remove(mut self, id: ResourceId) -> Self {
+        self.effect = self.effect.remove(id);
+        self
+    }
+
+    #[must_use]
+    pub fn append(mut self, stream: impl Into<String>, body: Value) -> Self {
+        self.effect = self.effect.append(stream, body);
+        self
+    }
+
+    #[must_use]
+    pub fn answer(mut self, answer: impl Into<String>) -> Self {
+        self.effect = self.effect.answer(answer);
+        self
+    }
+
     /// Makes the change at most once: the same request with the same token gets the recorded answer.
     #[must_use]
     pub fn once(mut self, token: IdempotencyToken) -> Self {
@@ -109,9 +184,20 @@ impl Change {
         self
     }
 
+    /// What the change comes to on this snapshot.
+    pub(crate) fn effect_on(&self, snapshot: &Snapshot) -> Result<Cow<'_, Effect>, Error> {
+        match &self.decide {
+            Some(decide) => Ok(Cow::Owned(self.effect.clone().and(decide.on(snapshot)?))),
+            None => Ok(Cow::Borrowed(&self.effect)),
+        }
+    }
+
     /// Whether the answer may be given before the change is on disk.
     pub(crate) fn may_be_eventual(&self) -> bool {
-        self.durability == Durability::Eventual && self.writes.is_empty() && self.token.is_none()
+        self.durability == Durability::Eventual
+            && self.decide.is_none()
+            && self.effect.writes.is_empty()
+            && self.token.is_none()
     }
 }
 
@@ -120,10 +206,12 @@ impl Change {
 pub struct Committed {
     /// The store's revision after the change. A change without writes leaves it as it was.
     pub revision: u64,
-    /// Where each record of `Change::journal` went, in the same order.
+    /// Where each record of `Effect::journal` went, in the same order.
     pub positions: Vec<u64>,
-    /// The answer that was recorded earlier, if the change had been made before: then nothing was done now.
-    pub replayed: Option<String>,
+    /// What the request is answered: `Effect::answer` of this change, or of the one it repeats.
+    pub answer: String,
+    /// Whether the change had been made before: then nothing was done now.
+    pub replayed: bool,
 }
 
 /// One journal record.

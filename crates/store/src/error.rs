@@ -1,7 +1,8 @@
 //! Why a store could not do what it was asked for.
 //!
-//! A [`Conflict`] is the caller's to solve: it names what was expected and what was found, and nothing was changed. The
-//! other errors are the store's own, and changes that come later may succeed again.
+//! A [`Conflict`] is the caller's to solve: it names what was expected and what was found, and nothing was changed. So
+//! is a refusal, in the words of whoever decided it. The other errors are the store's own, and changes that come later
+//! may succeed again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,13 @@ use thiserror::Error;
 pub enum Error {
     #[error(transparent)]
     Conflict(#[from] Conflict),
+
+    /// The change was to be decided on the latest state, and the decision was against it.
+    #[error(transparent)]
+    Refused(#[from] model::Error),
+
+    #[error("cannot decide the change, nothing was written: its decision panicked: {reason}")]
+    Undecided { reason: String },
 
     #[error("cannot keep {name}: {reason}")]
     Unfit { name: String, reason: String },

@@ -9,6 +9,7 @@
 
 mod archive;
 mod change;
+mod decide;
 mod embedded;
 mod error;
 mod memory;
@@ -19,7 +20,8 @@ mod store;
 mod token;
 
 pub use archive::{Archive, ArchiveError};
-pub use change::{Append, Change, Committed, Durability, Entry, Expect, Write};
+pub use change::{Append, Change, Committed, Durability, Effect, Entry, Expect, Write};
+pub use decide::Decide;
 pub use embedded::{Embedded, OpenError};
 pub use error::{Conflict, Error};
 pub use memory::Memory;

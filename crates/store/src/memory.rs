@@ -45,6 +45,16 @@ impl Memory {
         }
     }
 
+    /// Another store that holds what this one holds now; from here on they know nothing of each other.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let journal = self.lock_journal();
+        Self {
+            published: Published::new(State::clone(&self.published.state())),
+            journal: Mutex::new(journal.clone()),
+        }
+    }
+
     fn commit_now(&self, change: &Change) -> Result<Committed, Error> {
         let mut journal = self.lock_journal();
         match self.published.state().apply(change)? {

@@ -11,7 +11,7 @@ use rpds::RedBlackTreeMapSync;
 
 use crate::record::Edit;
 use crate::token::{Tokens, UsedToken};
-use crate::{Change, Committed, Conflict, Entry, Error, Expect, IdempotencyToken, Write};
+use crate::{Append, Change, Committed, Conflict, Entry, Error, Expect, IdempotencyToken, Write};
 
 /// All that a verdict depends on. Journal records themselves are not part of it, only where each stream ends.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ pub(crate) struct State {
 pub(crate) enum Verdict {
     /// It had been made before; there is nothing to do.
     Replayed(Committed),
-    Accepted(Accepted),
+    Accepted(Box<Accepted>),
 }
 
 /// A change that holds: the state after it, and what a store has to keep.
@@ -89,14 +89,16 @@ impl State {
         for expect in &change.expect {
             self.check(expect)?;
         }
+        let effect = change.effect_on(&self.snapshot)?;
 
         let mut state = self.clone();
-        let mut edits = state.write(&change.writes)?;
-        let entries = state.record(change);
+        let mut edits = state.write(&effect.writes)?;
+        let entries = state.record(&effect.journal);
         let committed = Committed {
             revision: state.snapshot.revision(),
             positions: entries.iter().map(|entry| entry.position).collect(),
-            replayed: None,
+            answer: effect.answer.clone(),
+            replayed: false,
         };
         for entry in &entries {
             edits.push(Edit::append(entry)?);
@@ -104,12 +106,12 @@ impl State {
         if let Some(token) = &change.token {
             edits.extend(state.remember(token, &committed)?);
         }
-        Ok(Verdict::Accepted(Accepted {
+        Ok(Verdict::Accepted(Box::new(Accepted {
             state,
             committed,
             entries,
             edits,
-        }))
+        })))
     }
 
     fn check(&self, expect: &Expect) -> Result<(), Conflict> {
@@ -183,9 +185,9 @@ impl State {
         Ok(edits)
     }
 
-    fn record(&mut self, change: &Change) -> Vec<Entry> {
-        let mut entries = Vec::with_capacity(change.journal.len());
-        for append in &change.journal {
+    fn record(&mut self, journal: &[Append]) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(journal.len());
+        for append in journal {
             let position = self.end_of(&append.stream).saturating_add(1);
             self.ends.insert_mut(append.stream.clone(), position);
             entries.push(Entry {
@@ -210,7 +212,7 @@ impl State {
             used_at: token.now,
             revision: committed.revision,
             positions: committed.positions.clone(),
-            answer: token.answer.clone(),
+            answer: committed.answer.clone(),
         };
         let mut edits = vec![Edit::put_token(&used)?];
         self.tokens.insert(Arc::new(used));

@@ -29,8 +29,8 @@ pub trait Store: Debug + Send + Sync {
 
     /// What came of an earlier change with this token, if the same request was committed before.
     ///
-    /// `commit` looks for it too. Ask here first when validation would refuse the repeated request, as "this name is
-    /// taken" does. Another request under the same token is a conflict.
+    /// `commit` looks for it too, before anything else. Ask here when a refusal would come before the commit. Another
+    /// request under the same token is a conflict.
     fn recall(
         &self,
         token: &str,

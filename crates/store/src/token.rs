@@ -25,8 +25,6 @@ pub struct IdempotencyToken {
     /// What the client chose, made unique by the caller: put the kind of request in front.
     pub token: String,
     pub fingerprint: Fingerprint,
-    /// What a repetition of the request shall be answered.
-    pub answer: String,
     pub now: Timestamp,
 }
 
@@ -82,7 +80,8 @@ impl Tokens {
             Some(used) if used.fingerprint == *fingerprint => Ok(Some(Committed {
                 revision: used.revision,
                 positions: used.positions.clone(),
-                replayed: Some(used.answer.clone()),
+                answer: used.answer.clone(),
+                replayed: true,
             })),
             Some(_) => Err(Conflict::Token {
                 token: token.to_owned(),

@@ -24,6 +24,15 @@ impl Violation {
         }
     }
 
+    /// A member that the object does not have.
+    pub fn unknown_member(name: &str, known: &[&str]) -> Self {
+        let rule = match known {
+            [] => "is unknown, no member is allowed here".to_owned(),
+            _ => format!("is unknown, members here are {}", known.join(", ")),
+        };
+        Self::new(shortened(name), rule)
+    }
+
     #[must_use]
     pub fn of(self, value: impl fmt::Display) -> Self {
         Self {
@@ -51,7 +60,7 @@ impl Violation {
 }
 
 /// What a message shows of a caller's text: more would add nothing but length.
-pub(crate) fn shortened(value: &str) -> String {
+fn shortened(value: &str) -> String {
     match value.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", &value[..end]),
         None => value.to_owned(),

@@ -2,30 +2,27 @@
 //!
 //! A backend does not hold its virtual service: the workshop's clean-up deletes services first.
 
-use super::{find, virtual_service};
+use super::find;
 use crate::error::{Error, ErrorKind};
 use crate::id::{Kind, LocalId, ResourceId};
 use crate::resource::Resource;
 use crate::snapshot::Snapshot;
-use crate::spec::Spec;
+
+/// So many names at most are in a message.
+const MOST_NAMED: usize = 10;
 
 /// Whether the resource may go.
 pub fn delete(snapshot: &Snapshot, id: &ResourceId) -> Result<(), Error> {
     let resource = find(snapshot, id)?;
-    let mesh = id.mesh.as_str();
     let obstacle = match &id.local {
         LocalId::Mesh => inhabitants(snapshot, resource),
-        LocalId::VirtualNode(name) => {
-            provides(snapshot, id).or_else(|| is_target(snapshot, id, name))
-        }
+        LocalId::VirtualNode(_) => provides(snapshot, id).or_else(|| is_target(snapshot, id)),
         LocalId::VirtualRouter(name) => provides(snapshot, id)
-            .or_else(|| has_children(id, Kind::Route, names(snapshot.routes(mesh, name)))),
-        LocalId::VirtualGateway(name) => has_children(
-            id,
-            Kind::GatewayRoute,
-            names(snapshot.gateway_routes(mesh, name)),
-        ),
-        LocalId::VirtualService(name) => is_gateway_target(snapshot, mesh, name),
+            .or_else(|| has_children(snapshot, id, &ResourceId::route(&id.mesh, name, ""))),
+        LocalId::VirtualGateway(name) => {
+            has_children(snapshot, id, &ResourceId::gateway_route(&id.mesh, name, ""))
+        }
+        LocalId::VirtualService(_) => is_gateway_target(snapshot, id),
         LocalId::Route { .. } | LocalId::GatewayRoute { .. } => None,
     };
     match obstacle {
@@ -48,57 +45,52 @@ fn inhabitants(snapshot: &Snapshot, mesh: &Resource) -> Option<String> {
 }
 
 fn provides(snapshot: &Snapshot, id: &ResourceId) -> Option<String> {
-    let mut services = snapshot.of_kind(&id.mesh, Kind::VirtualService);
-    services.find(|resource| match &resource.spec {
-        Spec::VirtualService(spec) => {
-            virtual_service::provider(&id.mesh, spec).as_ref() == Some(id)
-        }
-        _ => false,
-    })?;
+    referrers(snapshot, id, Kind::VirtualService)?;
+    let (kind, name) = (id.kind(), id.name());
     Some(format!(
-        "{} with name {} cannot be deleted because it is a VirtualService provider",
-        id.kind(),
-        id.name()
+        "{kind} with name {name} cannot be deleted because it is a VirtualService provider"
     ))
 }
 
-fn is_target(snapshot: &Snapshot, id: &ResourceId, node: &str) -> Option<String> {
-    let routes = snapshot.of_kind(&id.mesh, Kind::Route);
-    let routes = routes.filter(|resource| match &resource.spec {
-        Spec::Route(spec) => spec
-            .targets()
-            .iter()
-            .any(|target| target.virtual_node == node),
-        _ => false,
-    });
-    let routes = names(routes);
-    (!routes.is_empty()).then(|| {
-        format!("VirtualNode with name {node} cannot be deleted because it is a target of Routes: {routes}")
-    })
+fn is_target(snapshot: &Snapshot, node: &ResourceId) -> Option<String> {
+    let (routes, node) = (referrers(snapshot, node, Kind::Route)?, node.name());
+    Some(format!(
+        "VirtualNode with name {node} cannot be deleted because it is a target of Routes: {routes}"
+    ))
 }
 
-fn is_gateway_target(snapshot: &Snapshot, mesh: &str, service: &str) -> Option<String> {
-    let routes = snapshot.of_kind(mesh, Kind::GatewayRoute);
-    let routes = routes.filter(|resource| match &resource.spec {
-        Spec::GatewayRoute(spec) => spec
-            .target()
-            .is_some_and(|target| target.virtual_service.virtual_service_name == service),
-        _ => false,
-    });
-    let routes = names(routes);
-    (!routes.is_empty()).then(|| {
-        format!("VirtualService {service} is being referenced in the following: GATEWAY_ROUTE: [{routes}]")
-    })
+fn is_gateway_target(snapshot: &Snapshot, service: &ResourceId) -> Option<String> {
+    let routes = referrers(snapshot, service, Kind::GatewayRoute)?;
+    let service = service.name();
+    Some(format!(
+        "VirtualService {service} is being referenced in the following: GATEWAY_ROUTE: [{routes}]"
+    ))
 }
 
-fn has_children(id: &ResourceId, kind: Kind, children: String) -> Option<String> {
-    (!children.is_empty()).then(|| {
-        let (parent, name) = (id.kind(), id.name());
-        format!("{parent} with name {name} cannot be deleted because it has {kind}s: {children}")
-    })
+fn has_children(snapshot: &Snapshot, id: &ResourceId, children: &ResourceId) -> Option<String> {
+    let names = names(
+        snapshot
+            .siblings_after(children)
+            .map(|child| child.id.name().to_owned()),
+    )?;
+    let (parent, name, kind) = (id.kind(), id.name(), children.kind());
+    Some(format!(
+        "{parent} with name {name} cannot be deleted because it has {kind}s: {names}"
+    ))
 }
 
-fn names<'s>(resources: impl Iterator<Item = &'s std::sync::Arc<Resource>>) -> String {
-    let names: Vec<&str> = resources.map(|resource| resource.id.name()).collect();
-    names.join(", ")
+/// The names of the resources of one kind that refer to this one, if there are any.
+fn referrers(snapshot: &Snapshot, id: &ResourceId, kind: Kind) -> Option<String> {
+    let of_kind = snapshot
+        .referrers(id)
+        .filter(|referrer| referrer.kind() == kind);
+    names(of_kind.map(|referrer| referrer.name().to_owned()))
+}
+
+fn names(mut names: impl Iterator<Item = String>) -> Option<String> {
+    let mut named: Vec<String> = names.by_ref().take(MOST_NAMED).collect();
+    if names.next().is_some() {
+        named.push("...".to_owned());
+    }
+    (!named.is_empty()).then(|| named.join(", "))
 }

@@ -1,9 +1,8 @@
 //! Rules of gateway routes.
 
-use super::{listeners, request_match, require, virtual_service};
+use super::{listeners, request_match};
 use crate::check::{self, Checker};
 use crate::error::Error;
-use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
 use crate::spec::{
     GatewayRouteSpec, GatewayRouteTarget, GrpcGatewayRoute, HostnameMatch, HttpGatewayRoute,
@@ -115,8 +114,6 @@ pub(super) fn references(
     let (Some(protocol), Some(target)) = (spec.protocol(), spec.target()) else {
         return Ok(());
     };
-    let service = &target.virtual_service.virtual_service_name;
-    require(snapshot, &ResourceId::virtual_service(mesh, service))?;
     check::request(&format!("spec.{protocol}Route"), |at| {
         if let Some(found) = snapshot.virtual_gateway(mesh, gateway) {
             let owner = format!("virtual gateway {gateway}");
@@ -132,7 +129,7 @@ fn has_port(snapshot: &Snapshot, mesh: &str, target: &GatewayRouteTarget, at: &m
     let service = &target.virtual_service.virtual_service_name;
     let provider = snapshot
         .virtual_service(mesh, service)
-        .and_then(|spec| virtual_service::provider(mesh, spec))
+        .and_then(|spec| spec.provider_id(mesh))
         .and_then(|provider| snapshot.get(&provider));
     let ports = match provider.map(|provider| &provider.spec) {
         Some(Spec::VirtualNode(node)) => node.port_mappings(),

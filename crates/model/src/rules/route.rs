@@ -3,10 +3,9 @@
 //! Accepted on purpose: weights of any positive sum (real routes sum to 3, 10, 100 or more), a weight
 //! of zero beside others, a match that names nothing or only a port, the same node on several ports.
 
-use super::{duration, listeners, request_match, require};
+use super::{duration, listeners, request_match};
 use crate::check::{self, Checker};
 use crate::error::Error;
-use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
 use crate::spec::{
     Duration, GrpcRoute, HttpRoute, Protocol, RouteAction, RouteSpec, TcpRoute, WeightedTarget,
@@ -101,12 +100,6 @@ pub(super) fn references(
     router: &str,
     spec: &RouteSpec,
 ) -> Result<(), Error> {
-    for target in spec.targets() {
-        require(
-            snapshot,
-            &ResourceId::virtual_node(mesh, &target.virtual_node),
-        )?;
-    }
     let Some(protocol) = spec.protocol() else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Resource, ResourceId, Timestamp};
+use model::{ErrorKind, Resource, ResourceId, Snapshot, Timestamp};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -17,7 +17,16 @@ use crate::fixture::{at_hour, empty_place, node, node_id, open, run};
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Change),
+    /// The change's effect is decided: it is refused once there are more resources than this.
+    Decide(Change, usize),
     Reopen,
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Debug, PartialEq)]
+enum Refusal {
+    Conflict(Conflict),
+    Decided(model::Error),
 }
 
 /// The rules of a change once more, in the plainest way.
@@ -30,16 +39,20 @@ struct Naive {
 }
 
 impl Naive {
-    fn commit(&mut self, change: &Change) -> Result<Committed, Conflict> {
+    fn commit(&mut self, change: &Change, most: usize) -> Result<Committed, Refusal> {
         if let Some(token) = &change.token
-            && let Some(earlier) = self.earlier(token)?
+            && let Some(earlier) = self.earlier(token).map_err(Refusal::Conflict)?
         {
             return Ok(earlier);
         }
         for expect in &change.expect {
-            self.check(expect)?;
+            self.check(expect).map_err(Refusal::Conflict)?;
         }
-        for write in &change.writes {
+        if self.resources.len() > most {
+            return Err(Refusal::Decided(too_many(self.resources.len())));
+        }
+        let effect = &change.effect;
+        for write in &effect.writes {
             match write {
                 Write::Put(resource) => {
                     self.resources
@@ -50,11 +63,11 @@ impl Naive {
                 }
             }
         }
-        if !change.writes.is_empty() {
+        if !effect.writes.is_empty() {
             self.revision += 1;
         }
         let mut positions = Vec::new();
-        for append in &change.journal {
+        for append in &effect.journal {
             let entry = Entry {
                 stream: append.stream.clone(),
                 position: self.end_of(&append.stream) + 1,
@@ -67,7 +80,8 @@ impl Naive {
         let committed = Committed {
             revision: self.revision,
             positions,
-            replayed: None,
+            answer: effect.answer.clone(),
+            replayed: false,
         };
         if let Some(token) = &change.token {
             self.tokens.push((token.clone(), committed.clone()));
@@ -84,7 +98,7 @@ impl Naive {
             None => Ok(None),
             Some((used, committed)) if used.fingerprint == token.fingerprint => {
                 Ok(Some(Committed {
-                    replayed: Some(used.answer.clone()),
+                    replayed: true,
                     ..committed.clone()
                 }))
             }
@@ -180,13 +194,11 @@ prop_compose! {
     fn token()(
         token in prop::sample::select(vec!["one", "two"]),
         request in prop::sample::select(vec!["create", "update"]),
-        answer in ".{0,4}",
         hour in prop::sample::select(vec![0, 1, 24, 25, 60]),
     ) -> IdempotencyToken {
         IdempotencyToken {
             token: token.to_owned(),
             fingerprint: Fingerprint::of(request.as_bytes()),
-            answer,
             now: at_hour(hour),
         }
     }
@@ -199,10 +211,11 @@ prop_compose! {
         puts in vec((name(), 1..3_i64), 0..3),
         removed in vec(name(), 0..2),
         records in vec((stream(), body()), 0..3),
+        answer in ".{0,4}",
         token in option::weighted(0.3, token()),
         eventual in any::<bool>(),
     ) -> Change {
-        let mut change = Change::new();
+        let mut change = Change::new().answer(answer);
         change.expect = expect;
         change.token = token;
         for (name, version) in puts {
@@ -222,7 +235,29 @@ prop_compose! {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![8 => change().prop_map(Step::Commit), 1 => Just(Step::Reopen)]
+    prop_oneof![
+        4 => change().prop_map(Step::Commit),
+        4 => (change(), 0..4_usize).prop_map(|(change, most)| Step::Decide(change, most)),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn too_many(found: usize) -> model::Error {
+    model::Error::new(ErrorKind::LimitExceeded, format!("there are {found}"))
+}
+
+/// The same change, but decided: it is refused if there are more resources than `most`.
+fn decided(change: Change, most: usize) -> Change {
+    let effect = change.effect;
+    let decide = move |snapshot: &Snapshot| match snapshot.len() {
+        found if found > most => Err(too_many(found)),
+        _ => Ok(effect.clone()),
+    };
+    Change {
+        expect: change.expect,
+        token: change.token,
+        ..Change::decided_by(decide)
+    }
 }
 
 fn assert_same(store: &dyn Store, naive: &Naive, now: Timestamp) {
@@ -247,13 +282,17 @@ fn assert_same(store: &dyn Store, naive: &Naive, now: Timestamp) {
             now,
             ..token.clone()
         });
-        assert_eq!(recalled.map_err(conflict), expected);
+        assert_eq!(
+            recalled.map_err(refusal),
+            expected.map_err(Refusal::Conflict)
+        );
     }
 }
 
-fn conflict(error: Error) -> Conflict {
+fn refusal(error: Error) -> Refusal {
     match error {
-        Error::Conflict(conflict) => conflict,
+        Error::Conflict(conflict) => Refusal::Conflict(conflict),
+        Error::Refused(decided) => Refusal::Decided(decided),
         other => panic!("{other}"),
     }
 }
@@ -269,24 +308,29 @@ proptest! {
         let mut naive = Naive::default();
         let mut now = at_hour(0);
         for step in steps {
-            match step {
+            let (mut change, most) = match step {
+                Step::Commit(change) => (change, None),
+                Step::Decide(change, most) => (change, Some(most)),
                 Step::Reopen => {
                     drop(embedded);
                     embedded = open(&path);
+                    assert_same(&embedded, &naive, now);
+                    continue;
                 }
-                Step::Commit(mut change) => {
-                    if let Some(token) = &mut change.token {
-                        // Time passes, but never backwards.
-                        now = now.max(token.now);
-                        token.now = now;
-                    }
-                    let expected = naive.commit(&change);
-                    let in_memory = run(memory.commit(change.clone()));
-                    let in_file = run(embedded.commit(change));
-                    prop_assert_eq!(in_memory.map_err(conflict), expected.clone());
-                    prop_assert_eq!(in_file.map_err(conflict), expected);
-                }
+            };
+            if let Some(token) = &mut change.token {
+                // Time passes, but never backwards.
+                now = now.max(token.now);
+                token.now = now;
             }
+            let expected = naive.commit(&change, most.unwrap_or(usize::MAX));
+            if let Some(most) = most {
+                change = decided(change, most);
+            }
+            let in_memory = run(memory.commit(change.clone()));
+            let in_file = run(embedded.commit(change));
+            prop_assert_eq!(in_memory.map_err(refusal), expected.clone());
+            prop_assert_eq!(in_file.map_err(refusal), expected);
             assert_same(&memory, &naive, now);
             assert_same(&embedded, &naive, now);
         }

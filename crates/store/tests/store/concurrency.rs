@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use store::{Change, Conflict, Error, Expect, Store};
+use store::{Change, Conflict, Error, Expect, Memory, Store};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -123,6 +123,21 @@ fn an_older_snapshot_stays_as_it_was() {
         assert!(before.contains(&node_id("a")));
         assert!(!store.snapshot().contains(&node_id("a")));
     }
+}
+
+#[test]
+fn a_fork_starts_with_everything_and_goes_its_own_way() {
+    let store = Memory::new();
+    let both = Change::new().put(node("a", 1)).append("log", json!(1));
+    run(store.commit(both)).unwrap();
+    let fork = store.fork();
+    assert_eq!(run(fork.export()).unwrap(), run(store.export()).unwrap());
+
+    let change = Change::new().remove(node_id("a")).append("log", json!(2));
+    run(fork.commit(change)).unwrap();
+    assert!(store.snapshot().contains(&node_id("a")) && !fork.snapshot().contains(&node_id("a")));
+    assert_eq!(run(store.journal("log", 0)).unwrap().len(), 1);
+    assert_eq!(run(fork.journal("log", 0)).unwrap().len(), 2);
 }
 
 #[test]

@@ -24,11 +24,10 @@ fn fill(store: &Embedded) {
     let token = IdempotencyToken {
         token: "create-1".to_owned(),
         fingerprint: Fingerprint::of(b"create a"),
-        answer: "made".to_owned(),
         now: at_hour(0),
     };
     let changes = [
-        Change::new().put(node("a", 1)).once(token),
+        Change::new().put(node("a", 1)).answer("made").once(token),
         Change::new()
             .put(node("b/c", 1))
             .append("release/a/1", json!({"share": 12.5}))

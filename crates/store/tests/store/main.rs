@@ -11,6 +11,7 @@ mod agreement;
 mod archives;
 mod concurrency;
 mod crash;
+mod decisions;
 mod failures;
 mod fixture;
 mod formats;
