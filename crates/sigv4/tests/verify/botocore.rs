@@ -1,0 +1,66 @@
+//! Requests signed by botocore, the heart of the `aws` command line and of boto3.
+//!
+//! The interpreter comes from `SERIN_TEST_PYTHON`, else it is `python3`.
+
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use http::Request;
+use serde::Deserialize;
+
+use crate::known::{Known, appmesh};
+
+#[derive(Debug, Deserialize)]
+struct Signed {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    key: String,
+    at: f64,
+}
+
+#[test]
+fn what_botocore_signs_verifies() {
+    let signed = signed_by_botocore();
+    let known = Known::new();
+    for line in &signed {
+        let request = Request::builder().method(&*line.method).uri(&line.target);
+        let headers = line.headers.iter();
+        let request = headers.fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(line.at);
+        let outcome = appmesh().verify(&parts, &line.body, |id| known.find(id), now);
+        let signer = outcome.unwrap_or_else(|refusal| panic!("{refusal}: {line:?}"));
+        assert_eq!(signer.access_key_id, line.key);
+    }
+    let presigned = |line: &&Signed| line.target.contains("X-Amz-Signature");
+    let presigned = signed.iter().filter(presigned).count();
+    assert!(presigned > 100 && signed.len() - presigned > 500);
+}
+
+fn signed_by_botocore() -> Vec<Signed> {
+    let python = std::env::var("SERIN_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/botocore/sign.py");
+    let output = Command::new(&python)
+        .args(["-B", script, "20150830", "500"])
+        .output()
+        .unwrap_or_else(|error| panic!("cannot start {python}: {error}; {INSTALL}"));
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !report.contains("No module named 'botocore'"),
+        "{python} has no botocore; {INSTALL}"
+    );
+    assert!(output.status.success(), "{report}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+const INSTALL: &str = "install it with `python3 -m venv .venv && .venv/bin/pip install -r \
+                       scripts/requirements.txt` and set SERIN_TEST_PYTHON to the absolute path of \
+                       .venv/bin/python";
