@@ -1,0 +1,103 @@
+//! AWS's public service model of App Mesh, as PyPI's `botocore` ships it.
+//!
+//! The interpreter that has `botocore` comes from `SERIN_TEST_PYTHON`, else it is `python3`.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::process::Command;
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Service {
+    pub(crate) operations: BTreeMap<String, Operation>,
+    shapes: BTreeMap<String, Shape>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Operation {
+    pub(crate) http: Http,
+    pub(crate) input: Member,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Http {
+    pub(crate) method: String,
+    pub(crate) request_uri: String,
+}
+
+/// A use of a shape; only members of an input shape have a location.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) shape: String,
+    #[serde(default)]
+    pub(crate) location: Location,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Location {
+    #[serde(rename = "uri")]
+    Label,
+    #[serde(rename = "querystring")]
+    Query,
+    #[default]
+    Body,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shape {
+    #[serde(rename = "type")]
+    pub(crate) form: Form,
+    /// Of a structure.
+    #[serde(default)]
+    pub(crate) members: BTreeMap<String, Member>,
+    #[serde(default)]
+    pub(crate) required: Vec<String>,
+    #[serde(default)]
+    pub(crate) union: bool,
+    /// Of a list.
+    pub(crate) member: Option<Member>,
+    /// Of a number's value, a text's length or a list's size.
+    pub(crate) min: Option<i64>,
+    pub(crate) max: Option<i64>,
+    pub(crate) pattern: Option<String>,
+    #[serde(default, rename = "enum")]
+    pub(crate) values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Form {
+    Structure,
+    List,
+    String,
+    Integer,
+    Long,
+    Boolean,
+    Timestamp,
+}
+
+const SCRIPT: &str = "import botocore.loaders, json; \
+    print(json.dumps(botocore.loaders.Loader().load_service_model('appmesh', 'service-2')))";
+
+const INSTALL: &str = "install botocore with `python3 -m venv .venv && .venv/bin/pip install botocore` \
+                       and set SERIN_TEST_PYTHON to the absolute path of .venv/bin/python";
+
+impl Service {
+    pub(crate) fn load() -> Self {
+        let python = env::var("SERIN_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let output = Command::new(&python)
+            .args(["-B", "-c", SCRIPT])
+            .output()
+            .unwrap_or_else(|error| panic!("cannot start {python}: {error}; {INSTALL}"));
+        let report = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{report}; {INSTALL}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub(crate) fn shape(&self, member: &Member) -> &Shape {
+        &self.shapes[&member.shape]
+    }
+}
