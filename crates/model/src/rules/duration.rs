@@ -20,13 +20,6 @@ pub(super) fn check(at: &mut Checker, duration: &Duration) {
     }
 }
 
-pub(super) fn check_positive(at: &mut Checker, duration: &Duration) {
-    check(at, duration);
-    if duration.value == Some(0) {
-        at.refuse("is zero, a time is needed here");
-    }
-}
-
 pub(super) fn check_http(at: &mut Checker, timeout: &HttpTimeout) {
     if let Some(idle) = &timeout.idle {
         check(&mut at.inside("idle"), idle);

@@ -53,11 +53,10 @@ fn check_timeout(at: &mut Checker, mapping: &PortMapping, timeout: &ListenerTime
     }
 }
 
-/// Envoy refuses a zero for either time.
 fn check_outliers(at: &mut Checker, outliers: &OutlierDetection) {
-    duration::check_positive(&mut at.inside("interval"), &outliers.interval);
+    duration::check(&mut at.inside("interval"), &outliers.interval);
     let ejection = &outliers.base_ejection_duration;
-    duration::check_positive(&mut at.inside("baseEjectionDuration"), ejection);
+    duration::check(&mut at.inside("baseEjectionDuration"), ejection);
 }
 
 /// The first App Mesh collapsed a backend named twice, the last one refused it, and so does `[K]`.

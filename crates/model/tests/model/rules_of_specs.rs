@@ -97,10 +97,10 @@ fn virtual_nodes() {
                     "spec.listeners[0].timeout.tcp.idle.unit: is required in a time",
                 ],
             ),
-            (outliers(json!({"unit": "ms", "value": 1})), &[]),
+            (outliers(json!({"unit": "ms", "value": 0})), &[]),
             (
-                outliers(json!({"unit": "ms", "value": 0})),
-                &["spec.listeners[0].outlierDetection.interval: is zero, a time is needed here"],
+                outliers(json!({"unit": "ms"})),
+                &["spec.listeners[0].outlierDetection.interval.value: is required in a time"],
             ),
             (backends(&["one.local", "two.local"]), &[]),
             (

@@ -143,7 +143,10 @@ impl<'s> Clusters<'s> {
             discovery: discovery(spec, port, self.mesh_preference()),
             connect_timeout: CONNECT,
             health_check: listener.health_check.as_ref().map(health_check),
-            outlier_detection: listener.outlier_detection.as_ref().map(outlier_detection),
+            outlier_detection: listener
+                .outlier_detection
+                .as_ref()
+                .and_then(outlier_detection),
             tls,
         }
     }
@@ -223,16 +226,15 @@ fn health_check(policy: &HealthCheckPolicy) -> HealthCheck {
     }
 }
 
-fn outlier_detection(policy: &spec::OutlierDetection) -> OutlierDetection {
-    OutlierDetection {
+/// None where a time is zero: the service model allows it, Envoy does not, and nothing would be ejected.
+fn outlier_detection(policy: &spec::OutlierDetection) -> Option<OutlierDetection> {
+    let time = |time: &spec::Duration| time.to_std().filter(|time| !time.is_zero());
+    Some(OutlierDetection {
         consecutive_server_errors: u32::try_from(policy.max_server_errors).unwrap_or(u32::MAX),
-        interval: policy.interval.to_std().unwrap_or(Duration::from_secs(10)),
-        base_ejection: policy
-            .base_ejection_duration
-            .to_std()
-            .unwrap_or(Duration::from_secs(30)),
+        interval: time(&policy.interval)?,
+        base_ejection: time(&policy.base_ejection_duration)?,
         max_ejection_percent: u8::try_from(policy.max_ejection_percent).unwrap_or(100),
-    }
+    })
 }
 
 pub(super) fn protocol(protocol: spec::Protocol) -> Protocol {
