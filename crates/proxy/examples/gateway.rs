@@ -1,7 +1,8 @@
 //! A gateway over a weighted split, from the command line: to try the data plane, and to measure it.
 //!
-//! `gateway BIND WORKERS ADDRESS=WEIGHT...`, for example `gateway 127.0.0.1:8088 1 127.0.0.1:9001=95
-//! 127.0.0.1:9002=5`. Ends, and prints what it counted, when its standard input ends.
+//! `gateway BIND WORKERS [guarded] ADDRESS=WEIGHT...`, for example `gateway 127.0.0.1:8088 1
+//! 127.0.0.1:9001=95 127.0.0.1:9002=5`. With `guarded` it limits its connection pool, ejects outliers and
+//! retries. Ends, and prints what it counted, when its standard input ends.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,22 +16,27 @@ use std::time::Duration;
 
 use proxy::{DataPlane, Options};
 use view::{
-    Cluster, Discovery, Endpoint, Entry, GatewayRoute, Listener, NodeView, PathMatch, PathRewrite,
-    PoolLimits, Protocol, RequestMatch, Rewrite, Route, Service, Split, Target, Timeouts,
+    Cluster, Discovery, Endpoint, Entry, GatewayRoute, Listener, NodeView, OutlierDetection,
+    PathMatch, PathRewrite, PoolLimits, Protocol, RequestMatch, RetryOn, RetryPolicy, Rewrite,
+    Route, Service, Split, Target, Timeouts,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [bind, workers, targets @ ..] = arguments.as_slice() else {
-        eprintln!("usage: gateway BIND WORKERS ADDRESS=WEIGHT...");
+        eprintln!("usage: gateway BIND WORKERS [guarded] ADDRESS=WEIGHT...");
         return Err("not enough arguments".into());
     };
     let plane = DataPlane::start(Options {
         workers: workers.parse()?,
         ..Options::default()
     })?;
-    for listener in plane.apply(Arc::new(view(bind, targets)?)).await? {
+    let view = match targets {
+        [first, targets @ ..] if first == "guarded" => guarded(view(bind, targets)?),
+        targets => view(bind, targets)?,
+    };
+    for listener in plane.apply(Arc::new(view)).await? {
         println!("{} listens on {}", listener.name, listener.address);
     }
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
@@ -38,6 +44,40 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{observations:#?}");
     }
     Ok(())
+}
+
+/// With everything on that protects services, at limits that a healthy run does not reach.
+fn guarded(mut view: NodeView) -> NodeView {
+    for listener in &mut view.listeners {
+        listener.limits.max_connections = Some(1024);
+    }
+    for cluster in &mut view.clusters {
+        cluster.outlier_detection = Some(OutlierDetection {
+            consecutive_server_errors: 5,
+            interval: Duration::from_secs(10),
+            base_ejection: Duration::from_secs(30),
+            max_ejection_percent: 10,
+        });
+    }
+    for route in view
+        .services
+        .iter_mut()
+        .flat_map(|service| &mut service.routes)
+    {
+        route.retry = Some(RetryPolicy {
+            max_retries: 2,
+            per_try_timeout: None,
+            on: RetryOn {
+                connect_failure: true,
+                reset: true,
+                status_codes: vec![503],
+                ..RetryOn::default()
+            },
+            backoff_base: Duration::from_millis(25),
+            backoff_max: Duration::from_millis(250),
+        });
+    }
+    view
 }
 
 fn view(bind: &str, targets: &[String]) -> Result<NodeView, Box<dyn Error>> {

@@ -5,16 +5,20 @@
 //! Envoy's `x-request-id`, `x-forwarded-*` and `x-envoy-*`, which nothing in a mesh needs to work.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use view::RetryPolicy;
 
 use crate::clock::{self, Instant};
+use crate::cluster::LocalCluster;
 use crate::counters::Tally;
 use crate::http1::request::{self, RequestHead};
 use crate::http1::{Body, Malformed, fields};
 use crate::listener::Listener;
 use crate::node::LocalNode;
+use crate::outlier::Outliers;
+use crate::pool::{Pool, Turn};
 use crate::reply::Reply;
 use crate::route::{Asked, Destination, path};
 use crate::worker::Worker;
@@ -28,6 +32,8 @@ pub(crate) struct Exchange {
     /// The service and route that sent it there.
     route: Option<(usize, usize)>,
     pub(crate) tally: Option<Tally>,
+    /// Its place among the listener's requests, where their number is limited.
+    pub(crate) turn: Option<Turn>,
     pub(crate) client: Client,
     /// What is sent first: the rewritten head, and what has come of the body.
     pub(crate) request: Vec<u8>,
@@ -95,6 +101,30 @@ impl Client {
 }
 
 impl Exchange {
+    pub(crate) fn cluster(&self) -> Option<&LocalCluster> {
+        match self.to {
+            To::Cluster(cluster) => Some(&self.node.clusters[cluster]),
+            To::Outside { .. } => None,
+        }
+    }
+
+    /// Who is to be told how the endpoint did.
+    pub(crate) fn outliers(&self) -> Option<&Outliers> {
+        self.cluster()?.outliers()
+    }
+
+    /// Who keeps the connections to the application, where that is not this worker alone.
+    pub(crate) fn pool(&self) -> Option<&Arc<Pool>> {
+        match &self.turn {
+            Some(Turn::Now(slot)) if self.is_ingress() => Some(&slot.pool),
+            _ => None,
+        }
+    }
+
+    fn is_ingress(&self) -> bool {
+        self.route.is_none() && matches!(self.to, To::Cluster(_))
+    }
+
     pub(crate) fn retry(&self) -> Option<&RetryPolicy> {
         let (service, route) = self.route?;
         self.node.program.services[service].routes[route]
@@ -146,6 +176,12 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         Err(reason) => return answer(Reply::new(404, reason)),
     };
 
+    let turn = listener.pool().map(|pool| pool.turn());
+    if let Some(Turn::Never) = turn {
+        return answer(Reply::overloaded(
+            "as many requests are under way and waiting as this listener's connection pool allows",
+        ));
+    }
     let own = &node.program.listeners[index].timeouts;
     let mut request = worker.buffer();
     let (to, route, tally, timeouts) = match destination {
@@ -197,6 +233,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         to,
         route,
         tally,
+        turn,
         client: Client::of(&head),
         request,
         body,

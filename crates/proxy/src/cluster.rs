@@ -1,8 +1,9 @@
 //! A worker's view of one cluster: which endpoints it may send to, and the choice among them.
 //!
-//! Two endpoints are drawn at random and the one with fewer requests under way is taken. Unhealthy ones
-//! are left out, unless all are: then any is a better guess than none (Envoy's panic mode, without its
-//! threshold of one half, which would send half of all requests to endpoints known to be down).
+//! Two endpoints are drawn at random and the one with fewer requests under way is taken. Unhealthy and
+//! ejected ones are left out. Ejections do not count where they would leave less than half of all
+//! endpoints in use: so many outliers are none (Envoy's panic threshold). Where all are unhealthy, any is
+//! a better guess than none; below that, unlike with Envoy, what is known to be down gets nothing.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,39 +12,50 @@ use std::sync::atomic::Ordering;
 
 use fastrand::Rng;
 
-use crate::discovery::Endpoints;
+use crate::budget::{Budget, Retrying};
+use crate::discovery::Watched;
 use crate::endpoint::{Endpoint, Shared};
 use crate::health::Generation;
+use crate::outlier::Outliers;
 
 #[derive(Debug)]
 pub(crate) struct LocalCluster {
-    endpoints: Arc<Endpoints>,
+    watched: Watched,
     generation: Generation,
     seen: Cell<u64>,
     all: RefCell<Vec<Rc<Endpoint>>>,
     usable: RefCell<Vec<Rc<Endpoint>>>,
+    retries: Budget,
 }
 
 impl LocalCluster {
-    /// Takes over the connections of `before`, the same cluster in the view before.
-    pub(crate) fn new(
-        endpoints: Arc<Endpoints>,
-        generation: Generation,
-        before: Option<&Self>,
-    ) -> Self {
+    /// Takes over the connections and retries of `before`, the same cluster in the view before.
+    pub(crate) fn new(watched: Watched, generation: Generation, before: Option<&Self>) -> Self {
         let all = before
             .map(|before| before.all.borrow().clone())
             .unwrap_or_default();
         let seen = Cell::new(generation.load(Ordering::Acquire));
         let cluster = Self {
-            endpoints,
+            watched,
             generation,
             seen,
             all: RefCell::new(all),
             usable: RefCell::default(),
+            retries: before.map_or_else(Budget::default, |before| before.retries.clone()),
         };
         cluster.rebuild();
         cluster
+    }
+
+    /// A place among the requests that are tried again, if the budget has one.
+    pub(crate) fn begin_retry(&self) -> Option<Retrying> {
+        let all = self.all.borrow();
+        let under_way = all.iter().map(|endpoint| endpoint.active()).sum();
+        self.retries.begin(under_way)
+    }
+
+    pub(crate) fn outliers(&self) -> Option<&Outliers> {
+        self.watched.outliers.as_deref()
     }
 
     /// `avoid`: the endpoint that failed last, taken again only if there is no other.
@@ -89,7 +101,7 @@ impl LocalCluster {
     }
 
     fn rebuild(&self) {
-        let listed = self.endpoints.load();
+        let listed = self.watched.endpoints.load();
         let mut all = self.all.borrow_mut();
         let unchanged =
             all.len() == listed.len() && all.iter().zip(listed.iter()).all(|(e, s)| is_of(e, s));
@@ -102,15 +114,23 @@ impl LocalCluster {
                 })
                 .collect();
         }
-        let mut usable: Vec<_> = all
-            .iter()
-            .filter(|endpoint| endpoint.shared.is_usable())
-            .cloned()
-            .collect();
-        if usable.is_empty() {
-            usable.clone_from(&all);
-        }
-        *self.usable.borrow_mut() = usable;
+        *self.usable.borrow_mut() = usable(&all);
+    }
+}
+
+fn usable(all: &[Rc<Endpoint>]) -> Vec<Rc<Endpoint>> {
+    let healthy = all.iter().filter(|endpoint| endpoint.shared.is_healthy());
+    let healthy: Vec<_> = healthy.cloned().collect();
+    let kept = healthy
+        .iter()
+        .filter(|endpoint| !endpoint.shared.record.is_ejected());
+    let kept: Vec<_> = kept.cloned().collect();
+    if healthy.is_empty() {
+        all.to_vec()
+    } else if kept.len() * 2 < all.len() {
+        healthy
+    } else {
+        kept
     }
 }
 
@@ -121,8 +141,26 @@ fn is_of(endpoint: &Endpoint, shared: &Arc<Shared>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
+    use crate::discovery::Endpoints;
     use crate::health::{Health, HealthStatus};
     use std::collections::HashSet;
+
+    /// One error ejects, and all may be ejected.
+    fn watched(listed: &[Arc<Shared>], generation: &Generation) -> Watched {
+        let endpoints = Arc::new(Endpoints::from_pointee(listed.to_vec()));
+        let detection = view::OutlierDetection {
+            consecutive_server_errors: 1,
+            interval: std::time::Duration::from_secs(1),
+            base_ejection: std::time::Duration::from_secs(1),
+            max_ejection_percent: 100,
+        };
+        let outliers = Outliers::new(detection, Arc::clone(&endpoints), Arc::clone(generation));
+        Watched {
+            endpoints,
+            outliers: Some(Arc::new(outliers)),
+        }
+    }
 
     fn cluster(statuses: &[HealthStatus]) -> (LocalCluster, Vec<Arc<Shared>>, Generation) {
         let listed: Vec<_> = statuses
@@ -134,9 +172,8 @@ mod tests {
             })
             .collect();
         let generation = Generation::default();
-        let endpoints = Arc::new(Endpoints::from_pointee(listed.clone()));
         (
-            LocalCluster::new(endpoints, Arc::clone(&generation), None),
+            LocalCluster::new(watched(&listed, &generation), Arc::clone(&generation), None),
             listed,
             generation,
         )
@@ -174,6 +211,24 @@ mod tests {
     }
 
     #[test]
+    fn ejected_endpoints_are_left_out_while_half_of_all_are_in_use() {
+        use HealthStatus::*;
+        let (cluster, listed, _) = cluster(&[Healthy, Unhealthy, Healthy, Healthy]);
+        let eject = |index: usize| {
+            let outliers = cluster.outliers().unwrap();
+            outliers.saw_error(&listed[index], clock::now());
+        };
+        eject(0);
+        assert_eq!(picked(&cluster, None), ids(&["2", "3"]));
+        eject(2);
+        assert_eq!(
+            picked(&cluster, None),
+            ids(&["0", "2", "3"]),
+            "one of four is too few, and the unhealthy one is no help"
+        );
+    }
+
+    #[test]
     fn the_less_busy_of_two_is_taken_and_the_one_that_failed_is_not() {
         let (cluster, ..) = cluster(&[HealthStatus::Unchecked; 2]);
         let first = Rc::clone(&cluster.all.borrow()[0]);
@@ -187,7 +242,7 @@ mod tests {
     #[test]
     fn a_removed_endpoint_is_retired_and_a_kept_one_goes_on() {
         let (before, listed, generation) = cluster(&[HealthStatus::Unchecked; 2]);
-        let kept = Arc::new(Endpoints::from_pointee(vec![Arc::clone(&listed[1])]));
+        let kept = watched(&listed[1..], &generation);
         let after = LocalCluster::new(kept, generation, Some(&before));
         assert!(Rc::ptr_eq(&before.all.borrow()[1], &after.all.borrow()[0]));
         assert_eq!(picked(&after, None), ids(&["1"]));

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use view::NodeView;
 use view::observe::Observations;
 
-use crate::error::{ApplyError, StartError};
+use crate::error::{ApplyError, Refusal, StartError};
 use crate::health::{Generation, HealthStatus};
 use crate::registry::Registry;
 use crate::route::Program;
@@ -59,6 +59,8 @@ pub struct EndpointHealth {
     pub status: HealthStatus,
     /// Why the last check failed, if it did.
     pub reason: Option<String>,
+    /// Left out for its errors, whatever its checks say.
+    pub is_ejected: bool,
 }
 
 /// Runs views. Dropping it stops it at once; `shutdown` lets requests finish first.
@@ -103,7 +105,8 @@ impl DataPlane {
     }
 
     /// Adds a node or replaces its view; returns when every worker uses it. Listeners that stay keep
-    /// their sockets and connections, and requests under way end on the view they began with.
+    /// their sockets and connections, and requests under way end on the view they began with. Clusters
+    /// and listeners that this proxy cannot carry are left out and told by `refusals`.
     pub async fn apply(&self, view: Arc<NodeView>) -> Result<Vec<BoundListener>, ApplyError> {
         let program = Arc::new(Program::compile(&view)?);
         let registry = Arc::clone(&self.registry);
@@ -128,6 +131,11 @@ impl DataPlane {
     pub async fn observe(&self) -> Vec<Observations> {
         let observation = self.registry.lock().await.observe();
         observation.await
+    }
+
+    /// What of the applied views is not carried, and why: requests to such a cluster get 503.
+    pub async fn refusals(&self) -> Vec<Refusal> {
+        self.registry.lock().await.refusals()
     }
 
     pub async fn endpoint_health(&self) -> Vec<EndpointHealth> {

@@ -18,6 +18,7 @@ use view::{Cluster, Discovery, DnsResponse, HealthCheck, IpPreference};
 
 use crate::endpoint::Shared;
 use crate::health::{self, Generation, Health, HealthStatus};
+use crate::outlier::{self, Outliers};
 
 /// How often names are resolved again; `getaddrinfo` does not tell how long an answer holds.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -25,13 +26,21 @@ const REFRESH: Duration = Duration::from_secs(5);
 /// The endpoints of one cluster in one view.
 pub(crate) type Endpoints = ArcSwap<Vec<Arc<Shared>>>;
 
+/// What workers need of a watched cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) outliers: Option<Arc<Outliers>>,
+}
+
 /// Stops its background work when dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) virtual_node: String,
-    pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) watched: Watched,
     checked: Arc<Checked>,
     resolver: Option<AbortHandle>,
+    sweeper: Option<AbortHandle>,
     /// Comes when a name has been looked up for the first time.
     first_lookup: Option<oneshot::Receiver<()>>,
 }
@@ -69,6 +78,16 @@ impl Watch {
             checked.inherit(&before.checked);
         }
         let endpoints = Arc::new(Endpoints::default());
+        let outliers = cluster.outlier_detection.clone().map(|detection| {
+            let (endpoints, generation) = (Arc::clone(&endpoints), Arc::clone(generation));
+            Arc::new(Outliers::new(detection, endpoints, generation))
+        });
+        if outliers.is_none() {
+            checked.clear_records();
+        }
+        let sweeper = outliers
+            .clone()
+            .map(|outliers| runtime.spawn(outlier::watch(outliers)).abort_handle());
         let (mut resolver, mut first_lookup) = (None, None);
         match &cluster.discovery {
             Discovery::Static { endpoints: named } => {
@@ -101,9 +120,13 @@ impl Watch {
         }
         Self {
             virtual_node: cluster.virtual_node.clone(),
-            endpoints,
+            watched: Watched {
+                endpoints,
+                outliers,
+            },
             checked,
             resolver,
+            sweeper,
             first_lookup,
         }
     }
@@ -119,8 +142,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(resolver) = &self.resolver {
-            resolver.abort();
+        for task in self.resolver.iter().chain(&self.sweeper) {
+            task.abort();
         }
         for known in self.checked.known().values() {
             if let Some(checker) = &known.checker {
@@ -141,6 +164,13 @@ impl Checked {
             .values()
             .map(|known| (known.endpoint.id.clone(), known.endpoint.address))
             .collect()
+    }
+
+    /// A cluster that does not eject holds nothing against its endpoints.
+    fn clear_records(&self) {
+        for known in self.known().values() {
+            known.endpoint.record.clear();
+        }
     }
 
     /// Endpoints keep their health; a checker goes on in the new watch where the check is the same.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Instant;
 use crate::health::Health;
+use crate::outlier::Record;
 use crate::socket::Socket;
 
 /// More idle connections than this to one endpoint help nobody.
@@ -21,23 +22,26 @@ const MAX_IDLE: usize = 1024;
 pub(crate) struct Shared {
     pub(crate) id: String,
     pub(crate) address: SocketAddr,
-    is_usable: AtomicBool,
+    pub(crate) record: Record,
+    is_healthy: AtomicBool,
     health: Mutex<Health>,
 }
 
 impl Shared {
     pub(crate) fn new(id: String, address: SocketAddr, health: Health) -> Self {
-        let is_usable = AtomicBool::new(health.is_usable());
+        let is_healthy = AtomicBool::new(health.is_usable());
         Self {
             id,
             address,
-            is_usable,
+            record: Record::default(),
+            is_healthy,
             health: Mutex::new(health),
         }
     }
 
-    pub(crate) fn is_usable(&self) -> bool {
-        self.is_usable.load(Ordering::Relaxed)
+    /// As far as health checks tell.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.is_healthy.load(Ordering::Relaxed)
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -49,9 +53,9 @@ impl Shared {
 
     /// True if that makes a difference to who may be sent requests.
     pub(crate) fn set_health(&self, health: Health) -> bool {
-        let is_usable = health.is_usable();
+        let is_healthy = health.is_usable();
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
-        self.is_usable.swap(is_usable, Ordering::Relaxed) != is_usable
+        self.is_healthy.swap(is_healthy, Ordering::Relaxed) != is_healthy
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use view::NodeView;
+
 /// The data plane did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -10,6 +12,25 @@ pub enum StartError {
     Worker { worker: usize, source: io::Error },
     #[error("cannot start the data plane: no thread or event queue for health checks")]
     Background { source: io::Error },
+}
+
+/// Part of a view that cannot be carried; the rest of the view goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub node: String,
+    /// The listener or cluster, by its name in the view.
+    pub resource: String,
+    pub reason: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(view: &NodeView, resource: &str, reason: String) -> Self {
+        Self {
+            node: view.node.clone(),
+            resource: resource.to_owned(),
+            reason,
+        }
+    }
 }
 
 /// A view was not applied; what was applied before goes on unchanged.
@@ -43,8 +64,14 @@ pub enum ApplyError {
         route: String,
         source: Box<regex::Error>,
     },
-    #[error("cannot apply the view of {node}: {what} is not supported by this proxy yet")]
-    Unsupported { node: String, what: String },
+    #[error(
+        "cannot apply the view of {node}: none of its listeners can be served, {listener} because {reason}"
+    )]
+    Unsupported {
+        node: String,
+        listener: String,
+        reason: String,
+    },
     #[error(
         "cannot apply the view of {node}: it points to a service or cluster that it does not have"
     )]

@@ -2,10 +2,13 @@
 //!
 //! A retry keeps its arm and counts once. A request goes out again only while nobody has seen any of
 //! its response and all of it is at hand; without a policy, only where it certainly or harmlessly was
-//! not processed: on a pooled connection that turned out to be closed.
+//! not processed: on a pooled connection that turned out to be closed. Retries have a budget.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -13,10 +16,14 @@ use view::RetryPolicy;
 use view::observe::Outcome;
 
 use crate::admission::{Exchange, To};
+use crate::budget::Retrying;
 use crate::clock::{self, Instant};
+use crate::cluster::LocalCluster;
 use crate::connection::{Connection, Then};
 use crate::endpoint::Endpoint;
 use crate::http1::Malformed;
+use crate::http1::response::ResponseHead;
+use crate::pool::{Queued, Slot, Turn};
 use crate::relay::{Finished, Relay};
 use crate::reply::Reply;
 use crate::socket::Socket;
@@ -30,6 +37,8 @@ const OUTSIDE_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) enum Failure {
     #[error("{cluster} has no endpoint")]
     NoEndpoint { cluster: String },
+    #[error("nothing can be sent to {cluster}: {reason}")]
+    Unsupported { cluster: String, reason: String },
     #[error("cannot resolve {host}: {source}")]
     Resolve { host: String, source: io::Error },
     #[error("{authority} leads back to this listener")]
@@ -46,6 +55,8 @@ pub(crate) enum Failure {
     TryTimeout,
     #[error("the service did not answer in time")]
     Timeout,
+    #[error("as many requests were under way as the listener's connection pool allows")]
+    NoTurn,
     #[error("the request's body is not valid: {0}")]
     BadBody(Malformed),
     #[error("the client stopped in the middle")]
@@ -60,12 +71,13 @@ impl Failure {
     fn outcome(&self) -> Outcome {
         match self {
             Self::NoEndpoint { .. }
+            | Self::Unsupported { .. }
             | Self::Resolve { .. }
             | Self::Loop { .. }
             | Self::Connect { .. } => Outcome::Unavailable,
             Self::Broken { .. } | Self::BadResponse(_) => Outcome::Reset,
             Self::RetriedStatus(_) => Outcome::ServerError,
-            Self::TryTimeout | Self::Timeout => Outcome::Timeout,
+            Self::TryTimeout | Self::Timeout | Self::NoTurn => Outcome::Timeout,
             Self::BadBody(_) | Self::ClientStalled | Self::Cancelled | Self::Cut => {
                 Outcome::Cancelled
             }
@@ -76,6 +88,7 @@ impl Failure {
     fn status(&self) -> Option<u16> {
         match self {
             Self::NoEndpoint { .. }
+            | Self::Unsupported { .. }
             | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Broken { .. }
@@ -83,9 +96,24 @@ impl Failure {
             Self::ClientStalled => Some(408),
             Self::Loop { .. } => Some(508),
             Self::BadResponse(_) => Some(502),
-            Self::TryTimeout | Self::Timeout => Some(504),
+            Self::TryTimeout | Self::Timeout | Self::NoTurn => Some(504),
             Self::BadBody(malformed) => Some(malformed.status()),
             Self::Cancelled | Self::Cut => None,
+        }
+    }
+
+    /// Whether the service has worked on the request, so that trying again is work once more.
+    fn was_work(&self) -> bool {
+        matches!(self, Self::RetriedStatus(_) | Self::TryTimeout)
+    }
+
+    /// Whether it speaks against the endpoint. A pooled connection may have been closed in good order.
+    fn is_the_endpoints(&self, tries: &Tries) -> bool {
+        match self {
+            Self::Connect { .. } | Self::BadResponse(_) | Self::TryTimeout | Self::Timeout => true,
+            Self::Broken { .. } => !tries.was_pooled || tries.has_answered,
+            Self::RetriedStatus(status) => is_server_error(*status),
+            _ => false,
         }
     }
 
@@ -109,18 +137,35 @@ pub(crate) struct Tries {
     shuns_pool: bool,
     /// The last try took its connection from the pool.
     was_pooled: bool,
+    /// Its place in the retry budget, once it has needed one.
+    retrying: Option<Retrying>,
     /// The client has seen part of a response.
     pub(crate) has_answered: bool,
 }
 
 impl Tries {
-    /// Whether a response of this status is thrown away for another try.
-    pub(crate) fn retries_status(&self, exchange: &Exchange, status: u16) -> bool {
+    /// Whether a response is thrown away for another try.
+    pub(crate) fn retries_answer(
+        &mut self,
+        exchange: &Exchange,
+        head: &ResponseHead<'_, '_>,
+    ) -> bool {
+        let by_policy = |policy: &RetryPolicy| {
+            self.retries < policy.max_retries && policy.on.status_codes.contains(&head.status)
+        };
         exchange.is_replayable
             && !self.has_answered
-            && exchange.retry().is_some_and(|policy| {
-                self.retries < policy.max_retries && policy.on.status_codes.contains(&status)
-            })
+            && exchange.retry().is_some_and(by_policy)
+            && !head.says_overloaded()
+            && self.is_within_budget(exchange)
+    }
+
+    /// A request that is being retried keeps its place in the budget to its end.
+    fn is_within_budget(&mut self, exchange: &Exchange) -> bool {
+        if self.retrying.is_none() {
+            self.retrying = exchange.cluster().and_then(LocalCluster::begin_retry);
+        }
+        self.retrying.is_some()
     }
 
     /// Whether to try again, and after what pause.
@@ -136,7 +181,10 @@ impl Tries {
             return Some(Duration::ZERO);
         }
         let policy = exchange.retry()?;
-        if self.retries >= policy.max_retries || !failure.is_retried_by(policy) {
+        if self.retries >= policy.max_retries
+            || !failure.is_retried_by(policy)
+            || (failure.was_work() && !self.is_within_budget(exchange))
+        {
             return None;
         }
         let pause = policy
@@ -149,11 +197,26 @@ impl Tries {
 
 pub(crate) async fn carry(connection: &mut Connection, mut exchange: Box<Exchange>) -> Then {
     let mut tries = Tries::default();
+    exchange.turn = match exchange.turn.take() {
+        // In a box, as few requests wait: connections that do not keep no room for it.
+        Some(Turn::Later(queued)) => {
+            match Box::pin(wait_turn(connection, &exchange, queued)).await {
+                Ok(slot) => Some(Turn::Now(slot)),
+                Err(failure) => return fail(connection, &mut exchange, &tries, &failure).await,
+            }
+        }
+        turn => turn,
+    };
     let then = loop {
         let failure = match attempt(connection, &mut exchange, &mut tries).await {
             Ok(then) => break then,
             Err(failure) => failure,
         };
+        if failure.is_the_endpoints(&tries)
+            && let Some((outliers, endpoint)) = exchange.outliers().zip(tries.avoid.as_ref())
+        {
+            outliers.saw_error(&endpoint.shared, clock::now());
+        }
         let jitter = connection.worker.rng.borrow_mut().f64();
         match tries.after(&failure, &exchange, jitter) {
             None => break fail(connection, &mut exchange, &tries, &failure).await,
@@ -167,6 +230,38 @@ pub(crate) async fn carry(connection: &mut Connection, mut exchange: Box<Exchang
     then
 }
 
+/// Waits as long as the request's time, its client and the listener last.
+async fn wait_turn(
+    connection: &mut Connection,
+    exchange: &Exchange,
+    queued: Queued,
+) -> Result<Slot, Failure> {
+    let until = deadline(exchange.started, exchange.per_request);
+    connection.timer.set(until);
+    let mut slot = pin!(queued.slot());
+    let mut watches_client = exchange.body.is_done();
+    poll_fn(|cx| {
+        if let Poll::Ready(slot) = slot.as_mut().poll(cx) {
+            return Poll::Ready(slot.ok_or(Failure::Cut));
+        }
+        if connection.listener.is_cut() {
+            return Poll::Ready(Err(Failure::Cut));
+        }
+        if connection.timer.is_expired() {
+            return Poll::Ready(Err(Failure::NoTurn));
+        }
+        if watches_client {
+            match connection.client.poll_gone(cx) {
+                Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
+                Poll::Ready(false) => watches_client = false,
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 async fn attempt(
     connection: &mut Connection,
     exchange: &mut Exchange,
@@ -176,10 +271,14 @@ async fn attempt(
     let _in_flight = endpoint.begin();
     tries.avoid = Some(Rc::clone(&endpoint));
 
-    let pooled = if tries.shuns_pool {
-        None
-    } else {
-        endpoint.check_out()
+    let pooled = match exchange.pool() {
+        Some(pool) if tries.shuns_pool => {
+            pool.clear();
+            None
+        }
+        Some(pool) => pool.check_out(endpoint.shared.address),
+        None if tries.shuns_pool => None,
+        None => endpoint.check_out(),
     };
     tries.was_pooled = pooled.is_some();
     let (mut upstream, now) = match pooled {
@@ -199,12 +298,20 @@ async fn attempt(
     if let Some(tally) = &mut exchange.tally {
         tally.end(outcome_of(status), now);
     }
+    match exchange.outliers() {
+        Some(outliers) if is_server_error(status) => outliers.saw_error(&endpoint.shared, now),
+        Some(outliers) => outliers.saw_success(&endpoint.shared),
+        None => {}
+    }
     if is_switched {
         tunnel::run(connection, upstream).await;
         return Ok(Then::Close);
     }
     if keeps_upstream {
-        endpoint.check_in(upstream, now);
+        match exchange.pool() {
+            Some(pool) => pool.check_in(upstream, endpoint.shared.address, now),
+            None => endpoint.check_in(upstream, now),
+        }
     }
     if keeps_client {
         connection.client.release_memory();
@@ -224,13 +331,9 @@ async fn find_endpoint(
 ) -> Result<Rc<Endpoint>, Failure> {
     let worker = &connection.worker;
     match &exchange.to {
-        To::Cluster(cluster) => exchange.node.clusters[*cluster]
+        To::Cluster(index) => exchange.node.clusters[*index]
             .pick(&mut worker.rng.borrow_mut(), tries.avoid.as_ref())
-            .ok_or_else(|| Failure::NoEndpoint {
-                cluster: exchange.node.program.clusters[*cluster]
-                    .virtual_node
-                    .clone(),
-            }),
+            .ok_or_else(|| no_endpoint(exchange, *index)),
         To::Outside { host, port } => {
             let endpoint = worker
                 .outside
@@ -247,6 +350,18 @@ async fn find_endpoint(
             }
             Ok(endpoint)
         }
+    }
+}
+
+fn no_endpoint(exchange: &Exchange, cluster: usize) -> Failure {
+    let program = &exchange.node.program;
+    let name = program.clusters[cluster].virtual_node.clone();
+    match program.refusal(cluster) {
+        None => Failure::NoEndpoint { cluster: name },
+        Some(refusal) => Failure::Unsupported {
+            cluster: name,
+            reason: refusal.reason.clone(),
+        },
     }
 }
 
@@ -302,6 +417,10 @@ impl Then {
             Self::Close
         }
     }
+}
+
+fn is_server_error(status: u16) -> bool {
+    outcome_of(status) == Outcome::ServerError
 }
 
 fn outcome_of(status: u16) -> Outcome {

@@ -2,14 +2,15 @@
 //!
 //! Thread per core. Each worker has its own listening sockets, connection pools, random generator and
 //! counters, and one task for each client connection that drives both sides of every exchange; on the
-//! path of a request there is no lock, no channel and no task switch. Views are swapped whole: a request
-//! ends on the view it began with.
+//! path of a request there is no lock, no channel and no task switch, but for the pool that workers share
+//! where a listener has limits. Views are swapped whole: a request ends on the view it began with.
 //!
-//! HTTP/1.1 only so far: a view that needs TLS, HTTP/2, gRPC or TCP is refused with a reason. Pool
-//! limits, outlier detection and access logs of a view are not acted on yet.
+//! HTTP/1.1 only so far: what of a view needs TLS, HTTP/2, gRPC or TCP is refused with a reason.
+//! Access logs of a view are not acted on yet.
 
 mod admission;
 mod bind;
+mod budget;
 mod clock;
 mod cluster;
 mod connection;
@@ -25,7 +26,9 @@ mod health;
 mod http1;
 mod listener;
 mod node;
+mod outlier;
 mod outside;
+mod pool;
 mod registry;
 mod relay;
 mod reply;
@@ -37,5 +40,5 @@ mod tunnel;
 mod worker;
 
 pub use data_plane::{BoundListener, DataPlane, EndpointHealth, Options};
-pub use error::{ApplyError, StartError};
+pub use error::{ApplyError, Refusal, StartError};
 pub use health::HealthStatus;

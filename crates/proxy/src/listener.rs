@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,7 @@ use tokio::task::spawn_local;
 use crate::clock;
 use crate::connection;
 use crate::node::LocalNode;
+use crate::pool::Pool;
 use crate::route::program::Entry;
 use crate::timers::Timer;
 use crate::worker::Worker;
@@ -31,6 +33,7 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     /// The view in force, and which of its listeners this is.
     routing: RefCell<(Rc<LocalNode>, usize)>,
+    pool: RefCell<Option<Arc<Pool>>>,
     connections: RefCell<BTreeMap<u64, Rc<Timer>>>,
     last_connection: Cell<u64>,
     state: Cell<State>,
@@ -54,10 +57,16 @@ pub(crate) struct Entered {
 }
 
 impl Listener {
-    pub(crate) fn new(address: SocketAddr, node: Rc<LocalNode>, index: usize) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        node: Rc<LocalNode>,
+        index: usize,
+        pool: Option<Arc<Pool>>,
+    ) -> Self {
         Self {
             address,
             routing: RefCell::new((node, index)),
+            pool: RefCell::new(pool),
             connections: RefCell::default(),
             last_connection: Cell::new(0),
             state: Cell::new(State::Open),
@@ -67,8 +76,14 @@ impl Listener {
         }
     }
 
-    pub(crate) fn replace(&self, node: Rc<LocalNode>, index: usize) {
+    pub(crate) fn replace(&self, node: Rc<LocalNode>, index: usize, pool: Option<Arc<Pool>>) {
         *self.routing.borrow_mut() = (node, index);
+        *self.pool.borrow_mut() = pool;
+    }
+
+    /// Who lets requests through, where their number is limited.
+    pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
+        self.pool.borrow().clone()
     }
 
     pub(crate) fn routing(&self) -> (Rc<LocalNode>, usize) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cluster::LocalCluster;
 use crate::counters::{Counters, SplitCell};
-use crate::discovery::Endpoints;
+use crate::discovery::Watched;
 use crate::health::Generation;
 use crate::route::Program;
 
@@ -22,7 +22,7 @@ impl LocalNode {
     /// Takes over the connections and counters that `before`, the node's view so far, has in common.
     pub(crate) fn new(
         program: Arc<Program>,
-        endpoints: Vec<Arc<Endpoints>>,
+        watched: Vec<Watched>,
         generation: &Generation,
         counters: &Counters,
         before: Option<&Self>,
@@ -30,10 +30,10 @@ impl LocalNode {
         let clusters = program
             .clusters
             .iter()
-            .zip(endpoints)
-            .map(|(cluster, endpoints)| {
+            .zip(watched)
+            .map(|(cluster, watched)| {
                 let before = before.and_then(|before| before.cluster(&cluster.name));
-                LocalCluster::new(endpoints, Arc::clone(generation), before)
+                LocalCluster::new(watched, Arc::clone(generation), before)
             });
         let cells = program.services.iter().map(|service| {
             let routes = service.routes.iter();

@@ -16,9 +16,10 @@ use view::observe::Observations;
 use crate::bind;
 use crate::counters;
 use crate::data_plane::{BoundListener, EndpointHealth};
-use crate::discovery::Watch;
-use crate::error::ApplyError;
+use crate::discovery::{Watch, Watched};
+use crate::error::{ApplyError, Refusal};
 use crate::health::Generation;
+use crate::pool::Pool;
 use crate::route::Program;
 use crate::route::program::Listener;
 use crate::worker::{Apply, ApplyListener, Command};
@@ -39,6 +40,7 @@ pub(crate) struct Registry {
 struct Node {
     listeners: Vec<Bound>,
     watches: HashMap<String, Watch>,
+    refusals: Vec<Refusal>,
 }
 
 /// A listener is known by what it asked for; with port 0 that is not where it is.
@@ -49,6 +51,8 @@ struct Bound {
     address: SocketAddr,
     /// One for each worker that does not listen there yet.
     sockets: Vec<TcpListener>,
+    /// Where the listener has limits: one for all workers.
+    pool: Option<Arc<Pool>>,
 }
 
 impl Registry {
@@ -76,15 +80,16 @@ impl Registry {
             return Err(stopped());
         }
         let mut listeners = self.bind(&program)?;
-        let (endpoints, watches) = self.watch(&program).await;
+        let (clusters, watches) = self.watch(&program).await;
         let told = self.tell(|done| {
             let listener = |bound: &mut Bound| ApplyListener {
                 address: bound.address,
                 socket: bound.sockets.pop(),
+                pool: bound.pool.clone(),
             };
             Command::Apply(Box::new(Apply {
                 program: Arc::clone(&program),
-                endpoints: endpoints.clone(),
+                clusters: clusters.clone(),
                 listeners: listeners.iter_mut().map(listener).collect(),
                 done,
             }))
@@ -97,8 +102,20 @@ impl Registry {
                 address: bound.address,
             })
             .collect();
-        self.nodes
-            .insert(program.node.clone(), Node { listeners, watches });
+        for refusal in &program.refusals {
+            tracing::warn!(
+                node = refusal.node,
+                resource = refusal.resource,
+                reason = refusal.reason,
+                "part of a view is refused, the rest goes on"
+            );
+        }
+        let node = Node {
+            listeners,
+            watches,
+            refusals: program.refusals.clone(),
+        };
+        self.nodes.insert(program.node.clone(), node);
         Ok(bound)
     }
 
@@ -113,7 +130,8 @@ impl Registry {
                 bound.bind == listener.bind
                     && (bound.bind.port() != 0 || bound.name == listener.name)
             };
-            let (address, sockets) = match before.iter().find(is_same) {
+            let kept = before.iter().find(is_same);
+            let (address, sockets) = match kept {
                 Some(bound) => (bound.address, Vec::new()),
                 None => bind::listen(listener.bind, self.workers.len())
                     .map_err(|source| not_bound(program, listener, source))?,
@@ -123,19 +141,14 @@ impl Registry {
                 bind: listener.bind,
                 address,
                 sockets,
+                pool: Pool::new(&listener.limits, kept.and_then(|bound| bound.pool.as_ref())),
             })
         };
         program.listeners.iter().map(bind).collect()
     }
 
     /// Starts to watch every cluster, in the program's order.
-    async fn watch(
-        &self,
-        program: &Program,
-    ) -> (
-        Vec<Arc<crate::discovery::Endpoints>>,
-        HashMap<String, Watch>,
-    ) {
+    async fn watch(&self, program: &Program) -> (Vec<Watched>, HashMap<String, Watch>) {
         let before = self.nodes.get(&program.node);
         let mut watches: Vec<(String, Watch)> = program
             .clusters
@@ -153,11 +166,11 @@ impl Registry {
         };
         // Requests to a name that is still unknown get 503 until it is.
         drop(tokio::time::timeout(FIRST_LOOKUP, looked_up).await);
-        let endpoints = watches
+        let clusters = watches
             .iter()
-            .map(|(_, watch)| Arc::clone(&watch.endpoints))
+            .map(|(_, watch)| watch.watched.clone())
             .collect();
-        (endpoints, watches.into_iter().collect())
+        (clusters, watches.into_iter().collect())
     }
 
     /// The future ends when nothing of the node is left; the removal goes on without it.
@@ -192,11 +205,21 @@ impl Registry {
         async { counters::merge(all(told).await.unwrap_or_default().into_iter().flatten()) }
     }
 
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        let mut refusals: Vec<Refusal> = self
+            .nodes
+            .values()
+            .flat_map(|node| node.refusals.iter().cloned())
+            .collect();
+        refusals.sort_by(|a, b| (&a.node, &a.resource).cmp(&(&b.node, &b.resource)));
+        refusals
+    }
+
     pub(crate) fn endpoint_health(&self) -> Vec<EndpointHealth> {
         let mut known = Vec::new();
         for (node, entry) in &self.nodes {
             for (cluster, watch) in &entry.watches {
-                for endpoint in watch.endpoints.load().iter() {
+                for endpoint in watch.watched.endpoints.load().iter() {
                     let health = endpoint.health();
                     known.push(EndpointHealth {
                         node: node.clone(),
@@ -206,6 +229,7 @@ impl Registry {
                         address: endpoint.address,
                         status: health.status,
                         reason: health.reason,
+                        is_ejected: endpoint.record.is_ejected(),
                     });
                 }
             }

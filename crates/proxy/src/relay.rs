@@ -276,7 +276,7 @@ impl<'r> Relay<'r> {
             }
             return Ok(Some(length));
         }
-        if self.tries.retries_status(self.exchange, head.status) {
+        if self.tries.retries_answer(self.exchange, &head) {
             return Err(Failure::RetriedStatus(head.status));
         }
         self.times.this_try = None;

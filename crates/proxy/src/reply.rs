@@ -6,6 +6,7 @@ use std::fmt::Display;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     text: String,
+    says_overloaded: bool,
 }
 
 impl Reply {
@@ -13,6 +14,15 @@ impl Reply {
         Self {
             status,
             text: format!("{reason}\n"),
+            says_overloaded: false,
+        }
+    }
+
+    /// A refusal that tells other proxies, as Envoy's do, not to try again.
+    pub(crate) fn overloaded(reason: impl Display) -> Self {
+        Self {
+            says_overloaded: true,
+            ..Self::new(503, reason)
         }
     }
 
@@ -23,8 +33,13 @@ impl Reply {
             (false, true) => "connection: keep-alive\r\n",
             (false, false) => "",
         };
+        let overloaded = if self.says_overloaded {
+            "x-envoy-overloaded: true\r\n"
+        } else {
+            ""
+        };
         format!(
-            "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{connection}\r\n{}",
+            "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{overloaded}{connection}\r\n{}",
             self.status,
             phrase(self.status),
             self.text.len(),

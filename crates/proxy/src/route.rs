@@ -3,6 +3,7 @@
 pub(crate) mod matcher;
 pub(crate) mod path;
 pub(crate) mod program;
+mod unsupported;
 
 pub(crate) use matcher::Asked;
 pub(crate) use program::{Destination, Program};

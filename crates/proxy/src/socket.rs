@@ -28,6 +28,11 @@ impl Socket {
         }
     }
 
+    /// Moves an idle socket of another worker to the event queue of this one.
+    pub(crate) fn adopt(self) -> io::Result<Self> {
+        Ok(Self::new(TcpStream::from_std(self.stream.into_std()?)?))
+    }
+
     /// Gives back the memory that a slow peer made necessary.
     pub(crate) fn release_memory(&mut self) {
         if self.output.capacity() > 0 && self.output.is_empty() {

@@ -1,7 +1,8 @@
 //! One thread of the data plane: its runtime, its sockets, and everything that is its own.
 //!
-//! Nothing here is shared with another thread, so nothing here locks. The handle speaks to workers by
-//! messages only; every worker gets each of them and answers when it has acted.
+//! Nothing here is shared with another thread, so nothing here locks; what workers share hangs below
+//! the view: endpoints' health and records, and the pools of listeners with limits. The handle speaks to
+//! workers by messages only; every worker gets each of them and answers when it has acted.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,11 +21,12 @@ use view::observe::Observations;
 
 use crate::clock;
 use crate::counters::Counters;
-use crate::discovery::Endpoints;
+use crate::discovery::Watched;
 use crate::health::Generation;
 use crate::listener::Listener;
 use crate::node::LocalNode;
 use crate::outside::Outside;
+use crate::pool::Pool;
 use crate::route::Program;
 use crate::timers::Timers;
 
@@ -57,7 +59,7 @@ pub(crate) enum Command {
 pub(crate) struct Apply {
     pub(crate) program: Arc<Program>,
     /// In the order of the program's clusters.
-    pub(crate) endpoints: Vec<Arc<Endpoints>>,
+    pub(crate) clusters: Vec<Watched>,
     /// In the order of the program's listeners.
     pub(crate) listeners: Vec<ApplyListener>,
     pub(crate) done: oneshot::Sender<()>,
@@ -67,6 +69,7 @@ pub(crate) struct ApplyListener {
     pub(crate) address: SocketAddr,
     /// `None`: the worker listens there already.
     pub(crate) socket: Option<std::net::TcpListener>,
+    pub(crate) pool: Option<Arc<Pool>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +158,7 @@ impl Worker {
     fn apply(self: &Rc<Self>, apply: Apply) {
         let Apply {
             program,
-            endpoints,
+            clusters,
             listeners,
             done,
         } = apply;
@@ -163,7 +166,7 @@ impl Worker {
         let before = nodes.remove(&program.node);
         let current = Rc::new(LocalNode::new(
             Arc::clone(&program),
-            endpoints,
+            clusters,
             &self.generation,
             &self.counters,
             before.as_ref().map(|before| &*before.current),
@@ -176,14 +179,19 @@ impl Worker {
             None => Vec::new(),
         };
         let mut kept = Vec::with_capacity(listeners.len());
-        for (index, ApplyListener { address, socket }) in listeners.into_iter().enumerate() {
+        for (index, told) in listeners.into_iter().enumerate() {
+            let ApplyListener {
+                address,
+                socket,
+                pool,
+            } = told;
             let listener = match left.iter().position(|listener| listener.address == address) {
                 Some(position) => {
                     let listener = left.swap_remove(position);
-                    listener.replace(Rc::clone(&current), index);
+                    listener.replace(Rc::clone(&current), index, pool);
                     listener
                 }
-                None => Rc::new(Listener::new(address, Rc::clone(&current), index)),
+                None => Rc::new(Listener::new(address, Rc::clone(&current), index, pool)),
             };
             if let Some(socket) = socket {
                 self.listen(&listener, socket);
@@ -245,6 +253,9 @@ impl Worker {
             for node in self.nodes.borrow().values() {
                 for cluster in &node.current.clusters {
                     cluster.sweep(oldest);
+                }
+                for pool in node.listeners.iter().filter_map(|listener| listener.pool()) {
+                    pool.sweep(oldest);
                 }
             }
             self.outside.sweep(oldest);

@@ -98,6 +98,13 @@ impl ResponseHead<'_, '_> {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// Whether a proxy on the way refused the request for want of room: trying again would make it worse.
+    pub(crate) fn says_overloaded(&self) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.name.eq_ignore_ascii_case("x-envoy-overloaded"))
+    }
+
     /// An interim response; the final one is still to come.
     pub(crate) fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use view::{
-    Cluster, HostMatch, NodeView, PathRewrite, Protocol, RetryPolicy, Rewrite, ServiceHost,
-    Timeouts, TlsMode, Unmatched,
+    Cluster, HostMatch, NodeView, PathRewrite, PoolLimits, RetryPolicy, Rewrite, ServiceHost,
+    Timeouts, Unmatched,
 };
 
 use super::matcher::{Asked, Matcher, host_matches};
-use super::path;
-use crate::error::ApplyError;
+use super::{path, unsupported};
+use crate::error::{ApplyError, Refusal};
 use crate::http1::request::Authority;
 use crate::split::Split;
 
@@ -21,6 +21,8 @@ pub(crate) struct Program {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) services: Vec<Service>,
     pub(crate) clusters: Vec<Cluster>,
+    /// What of the view cannot be carried.
+    pub(crate) refusals: Vec<Refusal>,
 }
 
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(crate) struct Listener {
     pub(crate) name: String,
     pub(crate) bind: SocketAddr,
     pub(crate) timeouts: Timeouts,
+    pub(crate) limits: PoolLimits,
     pub(crate) entry: Entry,
 }
 
@@ -103,38 +106,23 @@ impl Program {
                 source: Box::new(source),
             })
         };
-        let unsupported = |what: String| {
-            Err(ApplyError::Unsupported {
-                node: view.node.clone(),
-                what,
-            })
-        };
+        let mut refusals = Vec::new();
+        let mut clusters = Vec::with_capacity(view.clusters.len());
         for cluster in &view.clusters {
-            if cluster.protocol != Protocol::Http {
-                return unsupported(format!(
-                    "{:?} of cluster {}",
-                    cluster.protocol, cluster.name
-                ));
-            }
-            if cluster.tls.as_ref().is_some_and(|tls| tls.enforce) {
-                return unsupported(format!("TLS of cluster {}", cluster.name));
-            }
+            clusters.push(match unsupported::of_cluster(cluster) {
+                None => cluster.clone(),
+                Some(reason) => {
+                    refusals.push(Refusal::new(view, &cluster.name, reason));
+                    unsupported::without_endpoints(cluster)
+                }
+            });
         }
 
         let mut listeners: Vec<Listener> = Vec::new();
         for listener in &view.listeners {
-            if listener.protocol != Protocol::Http {
-                return unsupported(format!(
-                    "{:?} of listener {}",
-                    listener.protocol, listener.name
-                ));
-            }
-            if listener
-                .tls
-                .as_ref()
-                .is_some_and(|tls| tls.mode == TlsMode::Strict)
-            {
-                return unsupported(format!("TLS of listener {}", listener.name));
+            if let Some(reason) = unsupported::of_listener(listener) {
+                refusals.push(Refusal::new(view, &listener.name, reason));
+                continue;
             }
             if listeners.iter().any(|other| {
                 other.name == listener.name
@@ -169,7 +157,20 @@ impl Program {
                 name: listener.name.clone(),
                 bind: listener.bind,
                 timeouts: listener.timeouts.clone(),
+                limits: listener.limits.clone(),
                 entry,
+            });
+        }
+
+        // Where no listener is left, the last refusal is a listener's.
+        if listeners.is_empty()
+            && !view.listeners.is_empty()
+            && let Some(refusal) = refusals.pop()
+        {
+            return Err(ApplyError::Unsupported {
+                node: refusal.node,
+                listener: refusal.resource,
+                reason: refusal.reason,
             });
         }
 
@@ -200,7 +201,8 @@ impl Program {
             node: view.node.clone(),
             listeners,
             services,
-            clusters: view.clusters.clone(),
+            clusters,
+            refusals,
         };
         program.check_indices()?;
         Ok(program)
@@ -238,6 +240,14 @@ impl Program {
                 node: self.node.clone(),
             })
         }
+    }
+
+    /// Why nothing is sent to this cluster, if so.
+    pub(crate) fn refusal(&self, cluster: usize) -> Option<&Refusal> {
+        let name = &self.clusters[cluster].name;
+        self.refusals
+            .iter()
+            .find(|refusal| refusal.resource == *name)
     }
 
     pub(crate) fn route<'a>(

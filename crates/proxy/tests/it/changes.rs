@@ -206,11 +206,7 @@ async fn a_view_that_cannot_run_is_refused_and_the_last_good_one_goes_on() {
         ),
         (
             refused(|view| view.listeners[0].protocol = Protocol::Grpc),
-            "Grpc of listener",
-        ),
-        (
-            refused(|view| view.clusters[0].protocol = Protocol::Http2),
-            "Http2 of cluster",
+            "lds_ingress because this proxy does not support gRPC yet",
         ),
         (
             refused(|view| view.services[0].routes[0].split.targets[0].cluster = 7),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use testkit::Backend;
 use testkit::backend::with_status;
 use testkit::raw::{RawServer, Reaction};
+use testkit::{Backend, Load, until};
 use view::NodeView;
 use view::observe::Outcome;
 
@@ -185,6 +185,26 @@ async fn statuses_are_retried_as_often_as_the_policy_says() {
     );
 }
 
+/// Three tries each would triple the load on what fails already. What is not tried again is answered as
+/// the service answered.
+#[tokio::test]
+async fn retries_of_many_requests_have_a_budget() {
+    let failing = Backend::failing(503).await.unwrap();
+    let mut view = gateway_to(failing.address);
+    view.services[0].routes[0].retry = retrying(2, &[503]);
+    let proxy = Proxy::running(&view).await;
+    let load = Load::start(proxy.address, 40, None, get("/"));
+    until("many have failed", async || load.sent() > 2_000).await;
+    let report = load.stop().await.unwrap();
+    assert_eq!(report.with_status(503), report.total());
+    let retries = failing.requests() - report.total();
+    assert!(
+        retries > 0 && retries < report.total() / 2,
+        "{retries} of {}",
+        report.total()
+    );
+}
+
 #[tokio::test]
 async fn a_try_has_its_own_time() {
     let (first, tries) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
@@ -307,7 +327,7 @@ async fn a_client_that_stops_in_the_middle_is_nobodys_failure() {
     let mut downloads = proxy.client().await;
     downloads.send(get("/")).await.unwrap();
     let mut ended = (0, vec![]);
-    testkit::until("its time is up", async || {
+    until("its time is up", async || {
         let (routed, outcomes) = counted(&proxy).await;
         ended.0 += routed;
         ended.1.extend(outcomes);

@@ -9,5 +9,8 @@ mod failures;
 mod http;
 mod mesh;
 mod observations;
+mod outliers;
+mod pools;
+mod refusals;
 mod routing;
 mod smuggling;

@@ -1,0 +1,157 @@
+//! What of a view this proxy cannot carry is refused by itself; the rest goes on.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proxy::DataPlane;
+use testkit::Backend;
+use view::*;
+
+use crate::mesh::{Proxy, gateway_to, get, listener, node, options};
+
+fn tls(enforce: bool) -> Option<ClientTls> {
+    Some(ClientTls {
+        enforce,
+        ports: vec![],
+        certificate: None,
+        trust: None,
+        subject_names: vec![],
+    })
+}
+
+fn checked_over(protocol: Protocol) -> Option<HealthCheck> {
+    Some(HealthCheck {
+        protocol,
+        path: "/".into(),
+        port: None,
+        interval: Duration::from_millis(5),
+        timeout: Duration::from_secs(2),
+        healthy_threshold: 2,
+        unhealthy_threshold: 2,
+    })
+}
+
+/// A node that calls `crystal.local` and `nodejs.local`.
+fn caller(crystal: SocketAddr, nodejs: SocketAddr) -> NodeView {
+    let host = |host: &str, service| ServiceHost {
+        host: host.into(),
+        port: None,
+        service,
+    };
+    let entry = Entry::Egress {
+        hosts: vec![host("crystal.local", 0), host("nodejs.local", 1)],
+        unmatched: Unmatched::Refuse,
+    };
+    let mut view = node(
+        entry,
+        &[("crystal", 1, &[crystal]), ("nodejs", 1, &[nodejs])],
+    );
+    let both = view.services[0].clone();
+    let service = |name: &str, target: usize| {
+        let mut service = both.clone();
+        service.name = name.into();
+        let split = &mut service.routes[0].split;
+        split.targets = vec![split.targets[target].clone()];
+        service
+    };
+    view.services = vec![service("crystal.local", 0), service("nodejs.local", 1)];
+    view
+}
+
+#[tokio::test]
+async fn one_backend_that_cannot_be_reached_leaves_the_others_alone() {
+    type Change = fn(&mut Cluster);
+    let changes: [(Change, &str); 6] = [
+        (|cluster| cluster.protocol = Protocol::Grpc, "gRPC"),
+        (|cluster| cluster.protocol = Protocol::Http2, "HTTP/2"),
+        (|cluster| cluster.protocol = Protocol::Tcp, "TCP"),
+        (|cluster| cluster.tls = tls(true), "TLS"),
+        (
+            |cluster| cluster.health_check = checked_over(Protocol::Grpc),
+            "health checks over gRPC",
+        ),
+        (
+            |cluster| cluster.health_check = checked_over(Protocol::Http2),
+            "health checks over HTTP/2",
+        ),
+    ];
+    for (change, reason) in changes {
+        let crystal = Backend::saying("crystal").await.unwrap();
+        let nodejs = Backend::saying("nodejs").await.unwrap();
+        let supported = caller(crystal.address, nodejs.address);
+        let mut view = supported.clone();
+        change(&mut view.clusters[1]);
+        let proxy = Proxy::running(&view).await;
+        let ask_nodejs = || proxy.ask("GET / HTTP/1.1\r\nHost: nodejs.local\r\n\r\n");
+
+        let reason = format!("this proxy does not support {reason} yet");
+        assert_eq!(proxy.get("/").await.text(), "crystal", "{reason}");
+        let refused = ask_nodejs().await;
+        assert_eq!(refused.status, 503);
+        let text = format!("nothing can be sent to nodejs: {reason}\n");
+        assert_eq!(refused.text(), text);
+        assert_eq!(nodejs.connections(), 0, "neither requests nor checks");
+        let refusals = proxy.plane.refusals().await;
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        assert_eq!(refusals[0].node, view.node);
+        assert_eq!(refusals[0].resource, view.clusters[1].name);
+        assert_eq!(refusals[0].reason, reason);
+
+        proxy.apply(&supported).await.unwrap();
+        assert_eq!(ask_nodejs().await.text(), "nodejs");
+        assert_eq!(proxy.plane.refusals().await, []);
+    }
+}
+
+#[tokio::test]
+async fn tls_that_is_not_enforced_is_not_refused() {
+    let backend = Backend::saying("plain").await.unwrap();
+    let mut view = gateway_to(backend.address);
+    view.clusters[0].tls = tls(false);
+    assert_eq!(
+        Proxy::running(&view).await.ask(get("/")).await.text(),
+        "plain"
+    );
+}
+
+#[tokio::test]
+async fn a_listener_that_cannot_be_served_stays_closed_and_a_view_of_such_alone_is_refused() {
+    let backend = Backend::saying("x").await.unwrap();
+    let mut view = gateway_to(backend.address);
+    let mut strict = listener("strict", view.listeners[0].entry.clone());
+    strict.tls = Some(ListenerTls {
+        mode: TlsMode::Strict,
+        certificate: Certificate::Sds { secret: "s".into() },
+        client_trust: None,
+        client_subject_names: vec![],
+    });
+    let mut grpc = listener("grpc", view.listeners[0].entry.clone());
+    grpc.protocol = Protocol::Grpc;
+    view.listeners.splice(0..0, [strict, grpc]);
+
+    let plane = DataPlane::start(options()).unwrap();
+    let bound = plane.apply(Arc::new(view.clone())).await.unwrap();
+    let names: Vec<_> = bound.iter().map(|bound| bound.name.as_str()).collect();
+    assert_eq!(names, ["lds_ingress"]);
+    let mut client = testkit::raw::RawClient::connect(bound[0].address)
+        .await
+        .unwrap();
+    assert_eq!(client.ask(get("/")).await.unwrap().text(), "x");
+    let refusals = plane.refusals().await;
+    let refused: Vec<_> = refusals
+        .iter()
+        .map(|refusal| refusal.resource.as_str())
+        .collect();
+    assert_eq!(refused, ["grpc", "strict"]);
+
+    view.listeners.truncate(1);
+    let error = plane.apply(Arc::new(view)).await.unwrap_err();
+    let why = "strict because this proxy does not support TLS yet";
+    assert!(error.to_string().contains(why), "{error}");
+    assert_eq!(
+        client.ask(get("/")).await.unwrap().text(),
+        "x",
+        "the view before goes on"
+    );
+}
