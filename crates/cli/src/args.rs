@@ -1,5 +1,7 @@
 //! The command line, as clap reads it; what each command does is under `commands`.
 
+mod exchange;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use model::Share;
 use release::manifest::TextDuration;
 
 use crate::exit::Exit;
+
+pub use exchange::{Export, ExportForm, Import};
 
 /// A service mesh whose releases decide for themselves.
 #[derive(Debug, Parser)]
@@ -29,6 +33,8 @@ fn epilogue() -> String {
     let variables = "\
 Environment:
   SERIN_SERVER  as --server
+  SERIN_CONFIG  as --config of `up` and `serve`
+  SERIN_API     as --api of `up` and `serve`
   SERIN_TOKEN   the token of a server that --server names
   SERIN_LOG     what the server logs, as `debug` or `proxy=trace,info` [default: info]
   NO_COLOR      no colours";
@@ -80,6 +86,8 @@ pub enum Command {
     Demo(Demo),
     /// Run the mesh of a manifest: server, proxies and services, in the foreground
     Up(Up),
+    /// Serve the App Mesh API alone, without services, in the foreground
+    Serve(Serve),
     /// Release a new version of a service, and follow it
     Release(Release),
     /// Follow a release to its end
@@ -102,6 +110,10 @@ pub enum Command {
     Patch(Patch),
     /// Show what a service's tasks wrote
     Logs(Logs),
+    /// Take a mesh over from where it is written down, however often
+    Import(Import),
+    /// Write meshes down, for `serin import` and AWS's own tools
+    Export(Export),
     /// Find out if this machine is able
     #[command(alias = "doctor")]
     Check(Check),
@@ -130,9 +142,28 @@ pub struct Up {
     /// The manifest
     #[arg(short, long, default_value = "serin.yaml")]
     pub file: PathBuf,
-    /// Where the release API listens; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
-    pub api: SocketAddr,
+    #[command(flatten)]
+    pub serving: Serving,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub serving: Serving,
+    /// Only find out if a server would start with this configuration
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// How a server is set up.
+#[derive(Debug, Args)]
+pub struct Serving {
+    /// The server's configuration, in YAML
+    #[arg(short, long, env = "SERIN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the API listens; port 0 takes a free one [default: as configured, else 127.0.0.1:7470]
+    #[arg(long, env = "SERIN_API", value_name = "ADDRESS")]
+    pub api: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,8 @@ use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use server::api::export::Export;
+use server::api::import::{ImportPlan, NewImport, Owner};
 use server::api::types::{
     NewOrder, NewRelease, OrderTaken, Problem, ReleasePlan, ReleaseStatus, ServiceStatus, Status,
     Why,
@@ -122,6 +124,22 @@ impl Client {
 
     pub async fn why(&self, release: &str) -> Result<Why, Error> {
         self.get(&format!("/v1/releases/{}/why", segment(release)))
+            .await
+    }
+
+    /// Whose region and account the server's ARNs have.
+    pub async fn owner(&self) -> Result<Owner, Error> {
+        self.get("/v1/import").await
+    }
+
+    pub async fn import(&self, new: &NewImport) -> Result<ImportPlan, Error> {
+        self.post("/v1/import", new).await
+    }
+
+    /// Every mesh, or one.
+    pub async fn export(&self, mesh: Option<&str>) -> Result<Export, Error> {
+        let query = mesh.map(|mesh| format!("?mesh={}", segment(mesh)));
+        self.get(&format!("/v1/export{}", query.unwrap_or_default()))
             .await
     }
 

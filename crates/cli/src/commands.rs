@@ -2,12 +2,15 @@
 
 mod check;
 mod completions;
+mod export;
 mod follow;
+mod import;
 mod logs;
 mod order;
 mod patch;
 mod reaper;
 mod release;
+mod serve;
 mod status;
 mod up;
 mod why;
@@ -30,6 +33,7 @@ pub fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Failur
         Command::Reaper(reaper) => reaper::run(reaper, global),
         Command::Demo(demo) => block_on(demo::run(demo, global, terminal)),
         Command::Up(up) => block_on(up::run(up, global, terminal)),
+        Command::Serve(serve) => block_on(serve::run(serve, global, terminal)),
         Command::Release(release) => block_on(release::run(release, global, terminal)),
         Command::Follow(target) => block_on(follow::run(target, global, terminal)),
         Command::Status(status) => block_on(status::run(status, global, terminal)),
@@ -49,6 +53,8 @@ pub fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Failur
         )),
         Command::Why(target) => block_on(why::run(target, global, terminal)),
         Command::Logs(logs) => block_on(logs::run(logs, global, terminal)),
+        Command::Import(import) => block_on(import::run(import, global, terminal)),
+        Command::Export(export) => block_on(export::run(export, global, terminal)),
         Command::Check(check) => block_on(check::run(check, global, terminal)),
     }
 }

@@ -14,6 +14,8 @@ mod story;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use server::Configuration;
+
 use crate::args::{Demo, Global};
 use crate::commands::find_program;
 use crate::exit::Exit;
@@ -34,9 +36,12 @@ pub async fn run(args: &Demo, global: &Global, terminal: &mut Terminal) -> Resul
         .map_err(|error| Failure::new(Exit::CheckFailed, error.to_string()).hint(error.hint()))?;
     let stage = Stage::set(example, &global.state.join("demo")).await?;
     let server = ServerProcess::start(Setup {
-        manifest: stage.manifest()?,
+        manifest: Some(stage.manifest()?),
+        configuration: Configuration {
+            api: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            ..Configuration::default()
+        },
         state: &stage.state,
-        api: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         // No demo goes on where another was killed.
         grace: Duration::ZERO,
     });
@@ -70,6 +75,12 @@ async fn play(
     server: &ServerProcess,
     terminal: &mut Terminal,
 ) -> Result<Exit, Failure> {
+    let Some(gateway) = server.gateway() else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "the demo's server has no gateway",
+        ));
+    };
     let mut narrator = Narrator::new(terminal);
     narrator.tell(&Scene::Setting {
         example: stage.example.name,
@@ -80,7 +91,7 @@ async fn play(
     let story = Story {
         narrator,
         client: server.client()?,
-        gateway: server.gateway(),
+        gateway,
         example: stage.example,
         change: if args.bad {
             &example::BAD

@@ -1,4 +1,4 @@
-//! A server inside this process, for `serin up` and `serin demo`.
+//! A server inside this process, for `serin up`, `serin serve` and `serin demo`.
 //!
 //! Even here the commands speak to it only through its public API, as any other client would.
 
@@ -10,14 +10,17 @@ use std::time::Duration;
 
 use compute::process::ReaperCommand;
 use release::Manifest;
-use server::Daemon;
+use server::{Configuration, Daemon};
 
+use crate::args::Serving;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::line::Line;
 use crate::log;
+use crate::terminal::Terminal;
 
-pub use explain::unusable;
+pub use explain::{not_configured, unusable};
 
 #[derive(Debug)]
 pub struct ServerProcess {
@@ -28,11 +31,37 @@ pub struct ServerProcess {
 /// What a server is started with.
 #[derive(Debug)]
 pub struct Setup<'a> {
-    pub manifest: Manifest,
+    /// What runs here; none for a control plane alone.
+    pub manifest: Option<Manifest>,
+    pub configuration: Configuration,
     pub state: &'a Path,
-    pub api: SocketAddr,
     /// How long the tasks of a server that was killed wait for the next one.
     pub grace: Duration,
+}
+
+impl<'a> Setup<'a> {
+    pub fn control_plane(configuration: Configuration, state: &'a Path) -> Self {
+        Self {
+            manifest: None,
+            configuration,
+            state,
+            grace: Duration::ZERO,
+        }
+    }
+}
+
+/// The configuration of the file that is named, if any; flags come before it. Refused here, it leaves no
+/// trace.
+pub fn configuration(serving: &Serving) -> Result<Configuration, Failure> {
+    let mut configuration = match &serving.config {
+        Some(file) => Configuration::load(file).map_err(|error| not_configured(error.into()))?,
+        None => Configuration::default(),
+    };
+    if let Some(api) = serving.api {
+        configuration.api = api;
+    }
+    server::check(&configuration).map_err(not_configured)?;
+    Ok(configuration)
 }
 
 impl ServerProcess {
@@ -43,8 +72,8 @@ impl ServerProcess {
             std::env::current_exe().map_err(|source| Failure::new(Exit::Failed, source))?;
         let daemon = Daemon::start(server::Options {
             manifest: setup.manifest,
+            configuration: setup.configuration,
             state: state.to_owned(),
-            api: setup.api,
             reaper: Some(ReaperCommand {
                 program,
                 arguments: vec!["reaper".into()],
@@ -64,12 +93,24 @@ impl ServerProcess {
         Ok(Client::find(None, &self.state)?)
     }
 
-    pub fn api(&self) -> SocketAddr {
-        self.daemon.api()
+    /// Where traffic enters the mesh of the manifest.
+    pub fn gateway(&self) -> Option<SocketAddr> {
+        self.daemon.gateway()
     }
 
-    pub fn gateway(&self) -> SocketAddr {
-        self.daemon.gateway()
+    /// Says where the server is, with the line that points AWS's clients at it.
+    pub fn announce(&self, warnings: &[String], terminal: &mut Terminal) -> Result<(), Failure> {
+        let api = self.daemon.url();
+        if let Some(gateway) = self.gateway() {
+            let gateway = format!("http://{gateway}");
+            terminal.say(Line::new().plain("gateway  ").strong(gateway))?;
+        }
+        terminal.say(Line::new().plain("api      ").strong(api))?;
+        terminal.say(Line::new().plain(format!("export AWS_ENDPOINT_URL_APP_MESH={api}")))?;
+        for warning in warnings {
+            terminal.note(Line::new().canary("warning: ").plain(warning));
+        }
+        Ok(())
     }
 
     /// Lets requests under way finish, and stops every task.

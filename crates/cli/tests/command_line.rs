@@ -36,6 +36,7 @@ fn help_names_every_command_and_every_exit_code() {
     for command in [
         "demo",
         "up",
+        "serve",
         "release",
         "follow",
         "status",

@@ -6,11 +6,13 @@ use model::Timestamp;
 use model::draft::Author;
 use release::executor::Ambient;
 
-/// The account that owns what a local server makes; App Mesh's documentation writes examples with it.
-const ACCOUNT: &str = "111122223333";
+use crate::configuration::Account;
 
 #[derive(Debug)]
-pub(crate) struct SystemAmbient;
+pub(crate) struct SystemAmbient {
+    /// Owns what releases make.
+    pub(crate) account: Account,
+}
 
 impl Ambient for SystemAmbient {
     fn now(&self) -> Timestamp {
@@ -19,7 +21,7 @@ impl Ambient for SystemAmbient {
 
     fn author(&self) -> Author {
         Author {
-            account: ACCOUNT.to_owned(),
+            account: self.account.to_string(),
             now: now(),
             uid,
         }
@@ -30,15 +32,17 @@ impl Ambient for SystemAmbient {
     clippy::disallowed_methods,
     reason = "the one place where the server asks for the time"
 )]
+pub(crate) fn system_now() -> SystemTime {
+    SystemTime::now()
+}
+
 pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = system_now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn uid() -> String {
+pub(crate) fn uid() -> String {
     let bits = (fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
     [

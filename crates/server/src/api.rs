@@ -1,10 +1,15 @@
-//! The release API: HTTP with JSON under `/v1`, documented by `/openapi.json`.
+//! The API: App Mesh's own under `/v20190125`, the release API under `/v1`, and `/metrics`.
 //!
-//! Every call but the server's health and its documentation needs the token of `server.json`: whoever may
-//! release a service runs code as this user, and any user of the machine can reach loopback.
+//! Every call of the release API but the server's health and its documentation needs the token of
+//! `server.json`: whoever may release a service runs code as this user, and any user of the machine can
+//! reach loopback. The App Mesh API has a gate of its own ([`app_mesh`]).
 
+mod app_mesh;
+pub mod export;
 mod follow;
+pub mod import;
 mod logs;
+mod metrics;
 mod narrate;
 mod openapi;
 mod problem;
@@ -12,61 +17,115 @@ mod releases;
 mod render;
 mod services;
 pub mod types;
+mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use model::Timestamp;
-use tokio::net::TcpListener;
+use store::Store;
 use tokio::sync::watch;
 
+use crate::configuration::{Account, MetricsAccess, Region};
 use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::presence::Token;
+use crate::workload::Workload;
 use problem::Refusal;
 
+pub(crate) use app_mesh::Door;
 pub use openapi::document;
 
-/// Patches of a request together, in bytes.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
+/// The patches of a release, or the resources of an import, in bytes.
+const LARGEST_BODY: usize = 128 * 1024 * 1024;
 
 /// What handlers answer from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) gateway: SocketAddr,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) account: Account,
+    pub(crate) region: Region,
+    pub(crate) workload: Option<Arc<Workload>>,
+    pub(crate) door: Door,
+    pub(crate) metrics: Metrics,
+    pub(crate) metrics_access: MetricsAccess,
     pub(crate) since: Timestamp,
-    pub(crate) token: String,
+    pub(crate) token: Token,
     /// Ends answers that would go on for ever.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// Answers until told to stop, then lets requests in flight end.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    server: Server,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let router = router(server);
-    let stop = async move {
-        // An error means that whoever could say stop is gone.
-        drop(stopped.wait_for(|stop| *stop).await);
-    };
-    if let Err(error) = axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .await
-    {
-        tracing::error!(%error, "the release API stopped");
+/// What the handlers of services and releases answer from, where there is a manifest.
+#[derive(Clone, Debug)]
+pub(crate) struct Releases {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) gateway: SocketAddr,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Releases {
+    fn of(server: &Server, workload: &Workload) -> Self {
+        Self {
+            engine: Arc::clone(&workload.engine),
+            gateway: workload.gateway,
+            stopping: server.stopping.clone(),
+        }
     }
 }
 
-fn router(server: Server) -> Router {
+impl FromRequestParts<Arc<Server>> for Releases {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(_: &mut Parts, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let workload = server.workload.as_ref();
+        let workload = workload.ok_or_else(Refusal::without_manifest)?;
+        Ok(Self::of(server, workload))
+    }
+}
+
+/// All that a server answers.
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    let all = release_api(&server)
+        .route("/v20190125/{*path}", any(app_mesh::answer))
+        .route("/metrics", get(metrics::metrics));
+    witnessed(all, server)
+}
+
+/// The release API alone.
+pub(crate) fn release_router(server: Arc<Server>) -> Router {
+    witnessed(release_api(&server), server)
+}
+
+fn witnessed(router: Router<Arc<Server>>, server: Arc<Server>) -> Router {
+    router
+        .fallback(|| async {
+            Refusal::not_found(
+                "no such path in the API",
+                "the release API is described by /openapi.json, App Mesh's begins with /v20190125",
+            )
+        })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&server),
+            witness::witness,
+        ))
+        .with_state(server)
+}
+
+fn release_api(server: &Arc<Server>) -> Router<Arc<Server>> {
     let guarded = Router::new()
         .route("/v1/status", get(services::status))
+        .route("/v1/import", get(import::owner).post(import::import))
+        .route("/v1/export", get(export::export))
         .route("/v1/services/{service}", get(services::service))
         .route("/v1/services/{service}/releases", post(releases::create))
         .route("/v1/services/{service}/logs", get(logs::logs))
@@ -76,42 +135,48 @@ fn router(server: Server) -> Router {
         .route("/v1/releases/{id}/events", get(follow::events))
         .route("/v1/releases/{id}/why", get(releases::why))
         .route("/v1/releases/{id}/build-log", get(logs::build_log))
-        .layer(middleware::from_fn_with_state(server.clone(), authorise));
+        // The limit holds before: bodies are whole when handlers get them.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(server),
+            authorise,
+        ));
     Router::new()
         .route("/v1/health", get(|| async { "ok\n" }))
         .route("/openapi.json", get(openapi::serve))
         .merge(guarded)
-        .fallback(|| async {
-            Refusal::not_found("no such path in the release API", "see /openapi.json")
-        })
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .with_state(server)
 }
 
 async fn authorise(
-    State(server): State<Server>,
+    State(server): State<Arc<Server>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let given = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let given = given
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .unwrap_or_default();
-    if !equal_in_constant_time(given.as_bytes(), server.token.as_bytes()) {
+    if !has_token(&server, request.headers()) {
         return Err(Refusal::unauthorised());
     }
+    let request = received(request, server.door.limits.body_time.0).await?;
     Ok(next.run(request).await)
 }
 
-/// Takes as long for a nearly right token as for a wrong one.
-fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(other)
-            .fold(0, |differ, (a, b)| differ | (a ^ b))
-            == 0
+/// The request with its whole body, so that no handler waits for a client.
+async fn received(request: Request, limit: Duration) -> Result<Request, Refusal> {
+    let (parts, body) = request.into_parts();
+    let whole = axum::body::to_bytes(body, LARGEST_BODY);
+    match tokio::time::timeout(limit, whole).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
+        Ok(Err(_)) => Err(Refusal::invalid(format!(
+            "the body broke off, or is larger than {} MiB",
+            LARGEST_BODY >> 20
+        ))),
+        Err(_) => Err(Refusal::invalid("the body did not come in time")),
+    }
+}
+
+fn has_token(server: &Server, headers: &HeaderMap) -> bool {
+    let given = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer "));
+    given.is_some_and(|given| server.token.is(given))
 }

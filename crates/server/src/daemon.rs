@@ -1,46 +1,41 @@
 //! Starts the server's parts in order, and stops them in the reverse order.
 //!
-//! Start: lock the state, open the store, listen, adopt tasks, go on with releases, answer the API. The
-//! server is up before its services are: building and starting them is a release, and is seen as one.
+//! Every server has a control plane: the store and the API. A manifest adds its workload. Start: lock the
+//! state, open the store, start the workload, answer the API. The server is up before its services are:
+//! building and starting them is a release, and is seen as one.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use compute::Driver;
+use appmesh::{AppMesh, Settings};
+use axum::Router;
 use compute::process::{self, Process, ReaperCommand};
-use image::Images;
-use proxy::DataPlane;
-use release::{Executor, Manifest};
+use release::Manifest;
 use store::{Embedded, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::actuator::LocalActuator;
+use crate::access::Gate;
 use crate::ambient::{self, SystemAmbient};
-use crate::api;
-use crate::engine::Engine;
-use crate::feed::Feed;
+use crate::api::{self, Door};
+use crate::configuration::{Configuration, ConfigurationError, Credentials};
 use crate::layout::Layout;
-use crate::ports::Ports;
-use crate::presence::{self, Presence};
-use crate::traffic::Traffic;
-
-/// How often the proxies' counts are collected while no release asks for them.
-const COLLECT: Duration = Duration::from_millis(200);
-
-/// How long requests in flight may take when the server stops.
-const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
+use crate::listener::Listener;
+use crate::listener::tls::{Tls, TlsError};
+use crate::metrics::Metrics;
+use crate::presence::{Presence, Token};
+use crate::throttle::Throttle;
+use crate::workload::Workload;
 
 #[derive(Debug)]
 pub struct Options {
-    pub manifest: Manifest,
+    /// What runs here; none for a control plane alone.
+    pub manifest: Option<Manifest>,
+    pub configuration: Configuration,
     /// Everything the server keeps lies below this directory.
     pub state: PathBuf,
-    /// Where the release API listens; port 0 takes a free one.
-    pub api: SocketAddr,
     /// Cleans up the tasks of a server that was killed and does not return.
     pub reaper: Option<ReaperCommand>,
 }
@@ -66,12 +61,16 @@ pub enum Error {
         "could not start the virtual gateway: choose another gateway.port in the manifest, or free this one"
     )]
     Gateway(#[source] proxy::ApplyError),
-    #[error("could not listen for the release API on {address}")]
+    #[error("could not listen for the API on {address}")]
     Api {
         address: SocketAddr,
         #[source]
         source: std::io::Error,
     },
+    #[error("could not set up TLS for the API")]
+    Tls(#[source] TlsError),
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     #[error("could not go on with the services")]
     Services(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -90,145 +89,152 @@ impl Error {
 #[derive(Debug)]
 pub struct Daemon {
     api: SocketAddr,
-    gateway: SocketAddr,
+    url: String,
     layout: Layout,
-    token: String,
-    engine: Arc<Engine>,
-    process: Arc<Process>,
-    background: Vec<JoinHandle<()>>,
+    token: Token,
+    workload: Option<Arc<Workload>>,
     stop_api: watch::Sender<bool>,
-    api_task: JoinHandle<()>,
+    listeners: Vec<JoinHandle<()>>,
+    certificates: Option<JoinHandle<()>>,
+}
+
+/// Refuses a configuration that [`Daemon::start`] would refuse, without starting anything.
+pub fn check(configuration: &Configuration) -> Result<(), Error> {
+    configuration.credentials()?;
+    open_tls(configuration)?;
+    Ok(())
 }
 
 impl Daemon {
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let layout = Layout::new(std::path::absolute(&options.state).unwrap_or(options.state));
+        let Options {
+            manifest,
+            configuration,
+            state,
+            reaper,
+        } = options;
+        let credentials = configuration.credentials()?;
+        let tls = open_tls(&configuration)?;
+        let layout = Layout::new(std::path::absolute(&state).unwrap_or(state));
         layout
             .create()
             .map_err(state_error("create", layout.root()))?;
-        let manifest = Arc::new(options.manifest);
-        let mut driver_options = process::Options::new(layout.tasks());
-        driver_options.reaper = options.reaper;
-        let process = Arc::new(Process::open(driver_options).await.map_err(Error::Driver)?);
-        let driver: Arc<dyn Driver> = Arc::clone(&process) as _;
+        let process = match &manifest {
+            Some(_) => Some(open_driver(&layout, reaper).await?),
+            None => None,
+        };
         let store: Arc<dyn Store> =
             Arc::new(Embedded::open(&layout.store()).map_err(Error::Store)?);
-        let images = Images::open(layout.images()).map_err(Error::Images)?;
-        let plane =
-            Arc::new(DataPlane::start(proxy::Options::default()).map_err(Error::DataPlane)?);
-        let feed = Arc::new(Feed::new(
-            Arc::clone(&manifest),
-            Arc::clone(&plane),
-            store.watch(),
-            driver.observe(),
-            Ports::open(layout.ports()),
-        ));
-        let actuator = Arc::new(LocalActuator {
-            manifest: Arc::clone(&manifest),
-            layout: layout.clone(),
-            images,
-            driver: Arc::clone(&driver),
-            feed: Arc::clone(&feed),
-        });
-        let executor = Executor {
-            manifest: Arc::clone(&manifest),
-            store: Arc::clone(&store),
-            actuator: Arc::clone(&actuator) as _,
-            ambient: Arc::new(SystemAmbient),
+        let workload = match manifest.zip(process) {
+            Some((manifest, process)) => {
+                let ambient = SystemAmbient {
+                    account: configuration.account.clone(),
+                };
+                let workload =
+                    Workload::start(manifest, &layout, process, Arc::clone(&store), ambient);
+                Some(Arc::new(workload.await?))
+            }
+            None => None,
         };
-        let traffic = Arc::new(Traffic::default());
-        let engine = Arc::new(Engine::new(
-            manifest,
+
+        let (stop_api, stopping) = watch::channel(false);
+        let token = Token::new().map_err(state_error("read", "/dev/urandom"))?;
+        let server = Arc::new(api::Server {
+            metrics: Metrics::new(),
+            metrics_access: configuration.metrics_access(),
+            door: door(&configuration, credentials, &store),
+            account: configuration.account.clone(),
+            region: configuration.region.clone(),
+            workload: workload.clone(),
             store,
-            driver,
-            plane,
-            Arc::clone(&feed),
-            Arc::clone(&traffic),
-            actuator,
-            executor,
-        ));
-
-        engine
-            .prepare()
-            .await
-            .map_err(|error| Error::Services(error.into()))?;
-        feed.refresh().await.map_err(Error::Gateway)?;
-        let gateway = feed.address(&engine.manifest.virtual_gateway()).await;
-        let gateway = gateway.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-        let background = vec![
-            tokio::spawn(Arc::clone(&feed).run()),
-            tokio::spawn(collect(Arc::clone(&engine))),
-        ];
-        engine
-            .resume()
-            .await
-            .map_err(|error| Error::Services(error.into()))?;
-
-        let listener = TcpListener::bind(options.api)
-            .await
-            .map_err(|source| Error::Api {
-                address: options.api,
-                source,
-            })?;
-        let api = listener.local_addr().unwrap_or(options.api);
-        let token = presence::new_token().map_err(state_error("read", "/dev/urandom"))?;
-        let presence = Presence {
-            api: format!("http://{api}"),
-            token: token.clone(),
-            pid: std::process::id(),
-            gateway: format!("http://{gateway}"),
-        };
-        let (stop_api, stopped) = watch::channel(false);
-        let server = api::Server {
-            engine: Arc::clone(&engine),
-            gateway,
             since: ambient::now(),
             token: token.clone(),
-            stopping: stopped.clone(),
+            stopping: stopping.clone(),
+        });
+        let mut listeners = Listeners {
+            configuration: &configuration,
+            stopping,
+            serving: Vec::new(),
         };
-        let api_task = tokio::spawn(api::serve(listener, server, stopped));
+        let router = api::router(Arc::clone(&server));
+        let api = listeners
+            .listen(configuration.api, tls.clone(), router)
+            .await?;
+        let scheme = tls.as_ref().map_or("http", |_| "https");
+        let url = format!("{scheme}://{api}");
+        // Commands of this machine trust no certificate: theirs is a door of their own.
+        let own = match &tls {
+            None => url.clone(),
+            Some(_) => {
+                let any = SocketAddr::from(([127, 0, 0, 1], 0));
+                let router = api::release_router(server);
+                let own = listeners.listen(any, None, router).await?;
+                format!("http://{own}")
+            }
+        };
+        let presence = Presence {
+            api: own,
+            token: token.as_str().to_owned(),
+            pid: std::process::id(),
+            gateway: workload
+                .as_ref()
+                .map(|workload| format!("http://{}", workload.gateway)),
+        };
         presence
             .write(&layout.presence())
             .map_err(state_error("write", layout.presence()))?;
+        tracing::info!(%url, "the API answers");
+        for warning in configuration.warnings() {
+            tracing::warn!("{warning}");
+        }
         Ok(Self {
             api,
-            gateway,
-            layout,
+            url,
             token,
-            engine,
-            process,
-            background,
+            workload,
             stop_api,
-            api_task,
+            listeners: listeners.serving,
+            certificates: tls.map(|tls| tokio::spawn(tls.follow())),
+            layout,
         })
     }
 
-    /// Where the release API listens.
+    /// Where the API listens.
     pub fn api(&self) -> SocketAddr {
         self.api
     }
 
-    /// Where traffic enters the mesh.
-    pub fn gateway(&self) -> SocketAddr {
-        self.gateway
+    /// The API's address as clients write it.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
-    /// The API's bearer token.
+    /// Where traffic enters the mesh of the manifest.
+    pub fn gateway(&self) -> Option<SocketAddr> {
+        Some(self.workload.as_ref()?.gateway)
+    }
+
+    /// The release API's bearer token.
     pub fn token(&self) -> &str {
-        &self.token
+        self.token.as_str()
     }
 
     /// Lets requests in flight end, then stops every task. Releases go on at the next start.
     pub async fn shutdown(self) {
-        self.engine.stop().await;
-        self.stop_api.send_replace(true);
-        self.engine.plane.shutdown(SHUTDOWN_DRAIN).await;
-        for task in &self.background {
-            task.abort();
+        if let Some(workload) = &self.workload {
+            workload.engine.stop().await;
         }
-        self.process.shutdown().await;
-        if let Err(error) = self.api_task.await {
-            tracing::warn!(%error, "the API did not stop in good order");
+        self.stop_api.send_replace(true);
+        if let Some(workload) = &self.workload {
+            workload.stop().await;
+        }
+        for listener in self.listeners {
+            if let Err(error) = listener.await {
+                tracing::warn!(%error, "the API did not stop in good order");
+            }
+        }
+        if let Some(certificates) = self.certificates {
+            certificates.abort();
         }
         if let Err(error) = std::fs::remove_file(self.layout.presence()) {
             tracing::warn!(%error, "could not remove the server's address file");
@@ -236,14 +242,59 @@ impl Daemon {
     }
 }
 
-async fn collect(engine: Arc<Engine>) {
-    let mut tick = tokio::time::interval(COLLECT);
-    loop {
-        tick.tick().await;
-        engine
-            .traffic
-            .collect(&engine.plane, engine.executor.ambient.now())
-            .await;
+/// Takes the lock on the state directory too.
+async fn open_driver(layout: &Layout, reaper: Option<ReaperCommand>) -> Result<Process, Error> {
+    let mut options = process::Options::new(layout.tasks());
+    options.reaper = reaper;
+    Process::open(options).await.map_err(Error::Driver)
+}
+
+fn open_tls(configuration: &Configuration) -> Result<Option<Arc<Tls>>, Error> {
+    let tls = configuration.tls.clone().map(Tls::open);
+    Ok(tls.transpose().map_err(Error::Tls)?.map(Arc::new))
+}
+
+fn door(configuration: &Configuration, credentials: Credentials, store: &Arc<dyn Store>) -> Door {
+    let settings = Settings {
+        account: configuration.account.to_string(),
+        region: configuration.region.to_string(),
+        quotas: configuration.quotas.clone(),
+        uid: ambient::uid,
+    };
+    Door {
+        app_mesh: AppMesh::new(Arc::clone(store), settings),
+        gate: Gate::new(configuration, credentials),
+        throttle: configuration.throttle.map(Throttle::new),
+        limits: configuration.limits,
+    }
+}
+
+/// The API's sockets, while the server starts.
+struct Listeners<'c> {
+    configuration: &'c Configuration,
+    stopping: watch::Receiver<bool>,
+    serving: Vec<JoinHandle<()>>,
+}
+
+impl Listeners<'_> {
+    async fn listen(
+        &mut self,
+        address: SocketAddr,
+        tls: Option<Arc<Tls>>,
+        router: Router,
+    ) -> Result<SocketAddr, Error> {
+        let failed = |source| Error::Api { address, source };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = socket.local_addr().map_err(failed)?;
+        let listener = Listener {
+            socket,
+            tls,
+            limits: self.configuration.limits,
+        };
+        let stopping = self.stopping.clone();
+        self.serving
+            .push(tokio::spawn(listener.serve(router, stopping)));
+        Ok(bound)
     }
 }
 

@@ -81,6 +81,21 @@ impl Feed {
             .copied()
     }
 
+    /// The weight of every target by its split and its arm, as the proxies carry it.
+    pub(crate) async fn weights(&self) -> BTreeMap<(String, String), u32> {
+        let current = self.current.lock().await;
+        let services = current.views.values().flat_map(|view| &view.services);
+        let splits = services
+            .flat_map(|service| &service.routes)
+            .map(|route| &route.split);
+        splits
+            .flat_map(|split| {
+                let targets = split.targets.iter();
+                targets.map(|target| ((split.id.clone(), target.arm.clone()), target.weight))
+            })
+            .collect()
+    }
+
     /// Follows the mesh and the fleet for ever.
     pub(crate) async fn run(self: Arc<Self>) {
         let (mut snapshots, mut fleet) = (self.snapshots.clone(), self.fleet.clone());

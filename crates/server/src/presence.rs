@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Presence {
-    /// The release API.
+    /// Where commands of this machine reach the release API.
     pub api: String,
     /// Bearer token of every call but health and `openapi.json`.
     pub token: String,
     pub pid: u32,
-    /// Where traffic enters the mesh.
-    pub gateway: String,
+    /// Where traffic enters the mesh of the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
 }
 
 impl std::fmt::Debug for Presence {
@@ -46,9 +47,34 @@ impl Presence {
     }
 }
 
-/// 128 random bits from the operating system.
-pub(crate) fn new_token() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+/// What callers of the release API prove themselves with; no `Debug` shows it.
+#[derive(Clone)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// 128 random bits from the operating system.
+    pub(crate) fn new() -> io::Result<Self> {
+        let mut bytes = [0; 16];
+        io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
+        Ok(Self(
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes as long for a nearly right token as for a wrong one.
+    pub(crate) fn is(&self, given: &str) -> bool {
+        let (own, given) = (self.0.as_bytes(), given.as_bytes());
+        let differing = own.iter().zip(given).fold(0, |bits, (a, b)| bits | (a ^ b));
+        own.len() == given.len() && differing == 0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(hidden)")
+    }
 }

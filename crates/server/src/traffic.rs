@@ -95,6 +95,14 @@ impl Traffic {
         self.lock().arms.get(&key).cloned().unwrap_or_default()
     }
 
+    /// Every arm by its split and its name.
+    pub(crate) fn arms(&self) -> Vec<((String, String), Totals)> {
+        let inner = self.lock();
+        let arms = inner.arms.iter();
+        arms.map(|(key, totals)| (key.clone(), totals.clone()))
+            .collect()
+    }
+
     /// Requests a second over all arms of a split.
     pub(crate) fn rate(&self, split: &str, now: Timestamp) -> f64 {
         let inner = self.lock();

@@ -2,7 +2,8 @@
 //!
 //! A [`Change`] is all or nothing: what it expects is checked, its resources are written and its journal records are
 //! appended in one step, so that a release can record "share set" in the very commit that sets the share. Everyone who
-//! watches is told the new [`Snapshot`](model::Snapshot).
+//! watches is told the new [`Snapshot`](model::Snapshot). What a change does may also be decided by a function of the
+//! very state that it is made on, see [`Change::decided_by`].
 //!
 //! Two stores share one set of rules (`State::apply`): [`Embedded`] keeps a file and has it on disk before it answers,
 //! [`Memory`] keeps nothing. [`Archive`] carries a whole store from one to the other, or to a file of JSON lines.

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::line::Line;
 use crate::render::moment;
-use crate::server_process::{ServerProcess, Setup};
+use crate::server_process::{self, ServerProcess, Setup};
 use crate::terminal::Terminal;
 
 const PERIOD: Duration = Duration::from_millis(50);
@@ -25,16 +25,21 @@ const REAPER_GRACE: Duration = Duration::from_secs(60);
 pub async fn run(args: &Up, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let started = clock::now();
     let manifest = Manifest::load(&args.file).map_err(refused)?;
+    let configuration = server_process::configuration(&args.serving)?;
+    let warnings = configuration.warnings();
     let mut interrupt = Interrupt::listen()?;
     let server = ServerProcess::start(Setup {
-        manifest,
+        manifest: Some(manifest),
+        configuration,
         state: &global.state,
-        api: args.api,
         grace: REAPER_GRACE,
     });
     let server = server.await?;
     let shown = async {
-        announce(&server, started, terminal)?;
+        server.announce(&warnings, terminal)?;
+        let elapsed = moment::duration(started.elapsed());
+        let up = format!("server up after {elapsed}; Ctrl-C stops everything");
+        terminal.say(Line::new().faint(up))?;
         wait_until_ready(&server.client()?, started, terminal).await?;
         std::future::pending().await
     };
@@ -48,28 +53,6 @@ pub async fn run(args: &Up, global: &Global, terminal: &mut Terminal) -> Result<
     server.shutdown().await;
     terminal.note(Line::new().plain("stopped; `serin up` goes on where this ended"));
     outcome
-}
-
-fn announce(
-    server: &ServerProcess,
-    started: Instant,
-    terminal: &mut Terminal,
-) -> Result<(), Failure> {
-    let elapsed = moment::duration(started.elapsed());
-    terminal.say(
-        Line::new()
-            .plain("gateway  ")
-            .strong(format!("http://{}", server.gateway())),
-    )?;
-    terminal.say(
-        Line::new()
-            .plain("api      ")
-            .plain(format!("http://{}", server.api())),
-    )?;
-    terminal.say(Line::new().faint(format!(
-        "server up after {elapsed}; Ctrl-C stops everything"
-    )))?;
-    Ok(())
 }
 
 /// Names each service once its tasks are healthy.

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use server::ConfigurationError;
+
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -32,12 +34,39 @@ pub(super) fn not_started(error: server::Error, state: &Path) -> Failure {
             "`gateway: { port: … }` in the manifest names another port".to_owned()
         }
         (None, server::Error::Api { .. }) => "`--api 127.0.0.1:0` takes a free port".to_owned(),
+        (None, server::Error::Configuration(_) | server::Error::Tls(_)) => {
+            return not_configured(error);
+        }
+        (None, server::Error::Store(_)) => format!(
+            "`serin status --state {}` shows a server that runs there; {} has more",
+            state.display(),
+            state.join("server.log").display()
+        ),
         (None, error) => match io_kind(error) {
             Some(kind) => about_disk(kind).to_owned(),
             None => format!("{} has more", state.join("server.log").display()),
         },
     };
     Failure::new(Exit::Failed, error).hint(hint)
+}
+
+/// The configuration is refused; nothing was started.
+pub fn not_configured(error: server::Error) -> Failure {
+    let hint = match &error {
+        server::Error::Configuration(ConfigurationError::Unguarded { .. }) => {
+            "list access keys under `credentials` in the file of --config, or listen on 127.0.0.1"
+        }
+        server::Error::Configuration(ConfigurationError::Read { .. }) => {
+            "name the file with --config or SERIN_CONFIG"
+        }
+        _ => "nothing was started; `serin serve --check --config FILE` checks again",
+    };
+    let cause: Box<dyn Error + Send + Sync> = match error {
+        // It says itself what it is about.
+        server::Error::Configuration(error) => error.into(),
+        error => error.into(),
+    };
+    Failure::new(Exit::Invalid, cause).hint(hint)
 }
 
 /// The operating system's reason, at the end of the chain of causes.

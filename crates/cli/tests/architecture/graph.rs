@@ -101,6 +101,26 @@ impl Graph {
     }
 }
 
+/// The names of all packages that are built for some target, tests among them.
+///
+/// The resolved graph holds more: an optional package that a feature only mentions (`ring?/alloc`).
+pub(crate) fn built() -> BTreeSet<String> {
+    let arguments = "tree --workspace --locked --target all --edges normal,build,dev --prefix none";
+    let output = Command::new(env!("CARGO"))
+        .args(arguments.split(' '))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let listed = String::from_utf8(output.stdout).expect("names in UTF-8");
+    let names = listed.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
 fn items(value: &Value) -> &[Value] {
     value.as_array().expect("a list")
 }

@@ -11,3 +11,4 @@ mod killed;
 mod load;
 mod mesh;
 mod serin;
+mod serve;

@@ -14,6 +14,8 @@ pub(crate) fn serin(state: &Path, arguments: &[&str]) -> Command {
         .arg(state)
         .env_remove("SERIN_SERVER")
         .env_remove("SERIN_TOKEN")
+        .env_remove("SERIN_CONFIG")
+        .env("SERIN_API", "127.0.0.1:0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

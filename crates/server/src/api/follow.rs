@@ -1,7 +1,7 @@
 //! A release's events, as they are and as they come: one JSON object a line.
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::problem::Refusal;
 use super::releases::{find, journal};
 use super::types::{EventLine, Problem};
-use super::{Server, narrate};
+use super::{Releases, narrate};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,7 @@ pub(super) struct EventsQuery {
     )
 )]
 pub(super) async fn events(
-    State(server): State<Server>,
+    server: Releases,
     Path(id): Path<String>,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Refusal> {
@@ -51,7 +51,7 @@ pub(super) async fn events(
 }
 
 /// Ends when the caller is gone, the release has ended, or the server stops.
-async fn send(server: Server, id: ReleaseId, query: EventsQuery, mut to: Sender<Bytes>) {
+async fn send(server: Releases, id: ReleaseId, query: EventsQuery, mut to: Sender<Bytes>) {
     let mut after = query.after;
     let progress = server
         .engine
@@ -60,14 +60,18 @@ async fn send(server: Server, id: ReleaseId, query: EventsQuery, mut to: Sender<
     let mut stopping = server.stopping.clone();
     loop {
         // Looked at before the journal is read: an end after this look brings another round.
-        let running = progress.as_ref().is_some_and(|progress| {
+        let running_at = progress.as_ref().and_then(|progress| {
             let progress = progress.borrow();
-            progress.id == id && progress.is_running()
+            let runs = progress.id == id && progress.is_running();
+            runs.then_some(progress.position)
         });
         let Ok(records) = journal(&server, &id, after).await else {
             return;
         };
-        for (sequence, record) in records {
+        // The journal is ahead of the engine for a moment; whoever reads an event here and then asks how the
+        // release stands must not be told of a time before it.
+        let known = |sequence: &u64| running_at.is_none_or(|position| *sequence <= position);
+        for (sequence, record) in records.into_iter().filter(|(at, _)| known(at)) {
             after = sequence;
             let Ok(mut line) = serde_json::to_vec(&narrate::line(&id, sequence, &record)) else {
                 return;
@@ -77,10 +81,10 @@ async fn send(server: Server, id: ReleaseId, query: EventsQuery, mut to: Sender<
                 return;
             }
         }
-        let Some(progress) = progress.clone().filter(|_| running && query.follow) else {
+        let still_running = progress.clone().filter(|_| running_at.is_some());
+        let Some(mut progress) = still_running.filter(|_| query.follow) else {
             return;
         };
-        let mut progress = progress;
         tokio::select! {
             news = progress.wait_for(|progress| progress.position > after || !progress.is_running()) => {
                 if news.is_err() {

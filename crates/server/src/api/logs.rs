@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};
 use serde::Deserialize;
 
-use super::Server;
+use super::Releases;
 use super::problem::Refusal;
 use super::releases::find;
 use super::types::Problem;
@@ -54,7 +54,7 @@ pub(super) struct LogsQuery {
     )
 )]
 pub(super) async fn logs(
-    State(server): State<Server>,
+    server: Releases,
     Path(service): Path<String>,
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, Refusal> {
@@ -82,7 +82,7 @@ pub(super) async fn logs(
     )
 )]
 pub(super) async fn build_log(
-    State(server): State<Server>,
+    server: Releases,
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let id = find(&server, &id).await?.id.clone();
@@ -100,7 +100,7 @@ fn text(body: Body) -> Response {
 }
 
 /// Ends when the caller is gone or the server stops; without `follow` after what is there.
-async fn send(server: Server, service: String, query: LogsQuery, mut to: Sender<Bytes>) {
+async fn send(server: Releases, service: String, query: LogsQuery, mut to: Sender<Bytes>) {
     let lines = query.lines.unwrap_or(DEFAULT_LINES);
     let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
     let mut stopping = server.stopping.clone();
@@ -130,7 +130,7 @@ async fn send(server: Server, service: String, query: LogsQuery, mut to: Sender<
     }
 }
 
-fn wanted(server: &Server, service: &str, query: &LogsQuery) -> Vec<(String, PathBuf)> {
+fn wanted(server: &Releases, service: &str, query: &LogsQuery) -> Vec<(String, PathBuf)> {
     let fleet = server.engine.fleet();
     let sets = fleet.task_sets.iter().filter(|(id, _)| {
         id.service == service

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{follow, logs, releases, services};
+use super::{export, follow, import, logs, releases, services};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,7 +19,10 @@ use super::{follow, logs, releases, services};
         releases::why,
         follow::events,
         logs::logs,
-        logs::build_log
+        logs::build_log,
+        import::owner,
+        import::import,
+        export::export
     ),
     security(("token" = []))
 )]

@@ -9,7 +9,7 @@ use crate::actuator::chain;
 use crate::engine;
 
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     problem: Problem,
 }
@@ -45,8 +45,29 @@ impl Refusal {
         )
     }
 
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        let hint = "or send `authorization: Bearer TOKEN` with the token of server.json";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message, Some(hint))
+    }
+
+    pub(super) fn without_manifest() -> Self {
+        Self::not_found(
+            "this server runs without a manifest: it has no services and no releases",
+            "`serin up` runs the services of a manifest",
+        )
+    }
+
     fn conflict(message: impl Into<String>, hint: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", message, Some(hint))
+    }
+
+    /// The store could not make a change.
+    pub(super) fn store(error: store::Error) -> Self {
+        match &error {
+            store::Error::Unfit { .. } => Self::invalid(error.to_string()),
+            store::Error::Conflict(_) => Self::conflict(error.to_string(), "ask again"),
+            _ => Self::internal(&error),
+        }
     }
 
     pub(super) fn internal(error: &dyn std::error::Error) -> Self {

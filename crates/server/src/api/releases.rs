@@ -1,8 +1,8 @@
 //! Releases: ask for one, steer it, ask why.
 
 use axum::Json;
+use axum::extract::Path;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use image::patch::Patch as ParsedPatch;
 use release::journal::{Event, Order, Patch, Record, Request};
@@ -14,15 +14,13 @@ use super::types::{
     FileChange, NewOrder, NewRelease, OrderTaken, PatchText, PolicyText, Problem, ReleasePlan,
     ReleaseStatus, StoryLine, Why,
 };
-use super::{Server, narrate, render};
+use super::{Releases, narrate, render};
 use crate::actuator::write_patches;
 use crate::engine::{self, Progress};
 
 /// Every release of every service, oldest first.
 #[utoipa::path(get, path = "/v1/releases", responses((status = 200, body = [ReleaseStatus])))]
-pub(super) async fn list(
-    State(server): State<Server>,
-) -> Result<Json<Vec<ReleaseStatus>>, Refusal> {
+pub(super) async fn list(server: Releases) -> Result<Json<Vec<ReleaseStatus>>, Refusal> {
     let mut releases = Vec::new();
     for service in server.engine.manifest.services.keys() {
         for id in server.engine.releases(service.as_str()).await? {
@@ -40,7 +38,7 @@ pub(super) async fn list(
     responses((status = 200, body = ReleaseStatus), (status = 404, body = Problem))
 )]
 pub(super) async fn show(
-    State(server): State<Server>,
+    server: Releases,
     Path(id): Path<String>,
 ) -> Result<Json<ReleaseStatus>, Refusal> {
     Ok(Json(render::release(&*find(&server, &id).await?)))
@@ -61,7 +59,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    State(server): State<Server>,
+    server: Releases,
     Path(service): Path<String>,
     body: Result<Json<NewRelease>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ReleasePlan>), Refusal> {
@@ -95,7 +93,7 @@ pub(super) async fn create(
 }
 
 /// Checks everything that can be checked before anything is touched.
-fn plan(server: &Server, request: &Request) -> Result<ReleasePlan, Refusal> {
+fn plan(server: &Releases, request: &Request) -> Result<ReleasePlan, Refusal> {
     let mut stat = image::DiffStat::default();
     for patch in &request.patches {
         let parsed = ParsedPatch::parse(patch.text.as_bytes())
@@ -125,7 +123,7 @@ fn plan(server: &Server, request: &Request) -> Result<ReleasePlan, Refusal> {
 }
 
 /// Whether the patches apply to the source as it is now, and whether the result was built before.
-fn check_build(server: &Server, request: &Request) -> Result<image::Planned, Refusal> {
+fn check_build(server: &Releases, request: &Request) -> Result<image::Planned, Refusal> {
     let actuator = &server.engine.actuator;
     let invalid = |error: &dyn std::error::Error| Refusal::invalid(crate::actuator::chain(error));
     let directory = std::env::temp_dir().join(format!("serin-plan-{:016x}", fastrand::u64(..)));
@@ -235,7 +233,7 @@ fn policy_of(text: &PolicyText, manifest: &ReleaseSettings) -> Result<Policy, Re
     )
 )]
 pub(super) async fn order(
-    State(server): State<Server>,
+    server: Releases,
     Path(id): Path<String>,
     body: Result<Json<NewOrder>, JsonRejection>,
 ) -> Result<Json<OrderTaken>, Refusal> {
@@ -298,10 +296,7 @@ fn undo(order: &Order, progress: &Progress) -> Option<String> {
     params(("id" = String, Path, description = "a release (crystal-2), or a service for its running, else last one")),
     responses((status = 200, body = Why), (status = 404, body = Problem))
 )]
-pub(super) async fn why(
-    State(server): State<Server>,
-    Path(id): Path<String>,
-) -> Result<Json<Why>, Refusal> {
+pub(super) async fn why(server: Releases, Path(id): Path<String>) -> Result<Json<Why>, Refusal> {
     let progress = find(&server, &id).await?;
     let records = journal(&server, &progress.id, 0).await?;
     let told = records
@@ -343,7 +338,7 @@ fn story(records: impl Iterator<Item = Record>) -> Vec<StoryLine> {
 
 /// A release's records after a position, each with its own.
 pub(super) async fn journal(
-    server: &Server,
+    server: &Releases,
     id: &ReleaseId,
     after: u64,
 ) -> Result<Vec<(u64, Record)>, Refusal> {
@@ -365,7 +360,7 @@ pub(super) async fn journal(
 }
 
 /// By its id, or by its service.
-pub(super) async fn find(server: &Server, id: &str) -> Result<std::sync::Arc<Progress>, Refusal> {
+pub(super) async fn find(server: &Releases, id: &str) -> Result<std::sync::Arc<Progress>, Refusal> {
     if server.engine.manifest.services.contains_key(id) {
         let handle = server
             .engine

@@ -1,29 +1,45 @@
 //! What runs now: the mesh and its services.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
+use model::{Resource, Snapshot};
 use release::journal::Version;
 
-use super::Server;
 use super::problem::Refusal;
 use super::render::{name, release, time};
-use super::types::{Role, ServiceStatus, Status, TaskStatus, VersionStatus};
+use super::types::{MeshStatus, Role, ServiceStatus, Status, TaskStatus, VersionStatus};
+use super::{Releases, Server};
 use crate::actuator::task_set;
 use crate::engine;
 
 /// Everything at a glance.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
-pub(super) async fn status(State(server): State<Server>) -> Result<Json<Status>, Refusal> {
+pub(super) async fn status(State(server): State<Arc<Server>>) -> Result<Json<Status>, Refusal> {
     let mut services = Vec::new();
-    for name in server.engine.manifest.services.keys() {
-        services.push(status_of(&server, name.as_str()).await?);
+    if let Some(workload) = &server.workload {
+        let releases = Releases::of(&server, workload);
+        for name in workload.engine.manifest.services.keys() {
+            services.push(status_of(&releases, name.as_str()).await?);
+        }
     }
+    let workload = server.workload.as_ref();
+    let snapshot = server.store.snapshot();
     Ok(Json(Status {
-        mesh: server.engine.manifest.mesh.to_string(),
-        gateway: format!("http://{}", server.gateway),
+        mesh: workload.map(|workload| workload.engine.manifest.mesh.to_string()),
+        gateway: workload.map(|workload| format!("http://{}", workload.gateway)),
         since: time(server.since),
+        meshes: snapshot.meshes().map(mesh_status(&snapshot)).collect(),
         services,
     }))
+}
+
+fn mesh_status(snapshot: &Snapshot) -> impl Fn(&Arc<Resource>) -> MeshStatus {
+    |mesh| MeshStatus {
+        name: mesh.id.name().to_owned(),
+        resources: snapshot.of_mesh(mesh.id.name()).count(),
+    }
 }
 
 /// One service: its versions, their tasks and traffic, and its release.
@@ -34,13 +50,13 @@ pub(super) async fn status(State(server): State<Server>) -> Result<Json<Status>,
     responses((status = 200, body = ServiceStatus), (status = 404, body = super::types::Problem))
 )]
 pub(super) async fn service(
-    State(server): State<Server>,
+    server: Releases,
     Path(service): Path<String>,
 ) -> Result<Json<ServiceStatus>, Refusal> {
     Ok(Json(status_of(&server, &service).await?))
 }
 
-async fn status_of(server: &Server, service: &str) -> Result<ServiceStatus, Refusal> {
+async fn status_of(server: &Releases, service: &str) -> Result<ServiceStatus, Refusal> {
     let engine = &server.engine;
     let Some(settings) = engine.manifest.services.get(service) else {
         return Err(engine::Error::NoService(service.to_owned()).into());
@@ -85,7 +101,12 @@ async fn status_of(server: &Server, service: &str) -> Result<ServiceStatus, Refu
     })
 }
 
-fn version_status(server: &Server, service: &str, version: &Version, role: Role) -> VersionStatus {
+fn version_status(
+    server: &Releases,
+    service: &str,
+    version: &Version,
+    role: Role,
+) -> VersionStatus {
     let engine = &server.engine;
     let node = engine.manifest.virtual_node(service, &version.tag);
     let split = engine.manifest.route(service).path();

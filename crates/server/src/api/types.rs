@@ -10,11 +10,22 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    pub mesh: String,
-    /// Where traffic from outside enters.
-    pub gateway: String,
+    /// The manifest's mesh; none for a server without a manifest.
+    pub mesh: Option<String>,
+    /// Where traffic from outside enters it.
+    pub gateway: Option<String>,
     pub since: String,
+    /// Every mesh in the store, the manifest's and those made through the App Mesh API.
+    pub meshes: Vec<MeshStatus>,
     pub services: Vec<ServiceStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeshStatus {
+    pub name: String,
+    /// Its resources, itself among them.
+    pub resources: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -84,7 +84,10 @@ async fn reachable(client: &Result<Client, AddressError>) -> Checked {
             SERVER,
             id,
             Outcome::Passed,
-            format!("{}, mesh {}", client.url(), status.mesh),
+            match &status.mesh {
+                Some(mesh) => format!("{}, mesh {mesh}", client.url()),
+                None => format!("{}, without a manifest", client.url()),
+            },
         ),
         Err(error) => Checked::new(SERVER, id, Outcome::Failed, error.to_string())
             .hint("`serin up` starts it again; see server.log in the state directory"),

@@ -1,0 +1,130 @@
+//! The part of a server that a manifest brings: the data plane and its views, the driver that runs tasks,
+//! and the engine that takes each release from request to end.
+//!
+//! It starts in this order and stops in the reverse one, so that no request meets a task that is gone.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compute::Driver;
+use compute::process::Process;
+use image::Images;
+use proxy::DataPlane;
+use release::{Executor, Manifest};
+use store::Store;
+use tokio::task::JoinHandle;
+
+use crate::actuator::LocalActuator;
+use crate::ambient::SystemAmbient;
+use crate::daemon::Error;
+use crate::engine::Engine;
+use crate::feed::Feed;
+use crate::layout::Layout;
+use crate::ports::Ports;
+use crate::traffic::Traffic;
+
+/// How often the proxies' counts are collected while no release asks for them.
+const COLLECT: Duration = Duration::from_millis(200);
+
+/// How long requests in flight may take when the server stops.
+const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct Workload {
+    pub(crate) engine: Arc<Engine>,
+    /// Where traffic enters the mesh.
+    pub(crate) gateway: SocketAddr,
+    process: Arc<Process>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Workload {
+    /// Adopts tasks, lets traffic in and goes on with releases.
+    pub(crate) async fn start(
+        manifest: Manifest,
+        layout: &Layout,
+        process: Process,
+        store: Arc<dyn Store>,
+        ambient: SystemAmbient,
+    ) -> Result<Self, Error> {
+        let manifest = Arc::new(manifest);
+        let process = Arc::new(process);
+        let driver: Arc<dyn Driver> = Arc::clone(&process) as _;
+        let images = Images::open(layout.images()).map_err(Error::Images)?;
+        let plane =
+            Arc::new(DataPlane::start(proxy::Options::default()).map_err(Error::DataPlane)?);
+        let feed = Arc::new(Feed::new(
+            Arc::clone(&manifest),
+            Arc::clone(&plane),
+            store.watch(),
+            driver.observe(),
+            Ports::open(layout.ports()),
+        ));
+        let actuator = Arc::new(LocalActuator {
+            manifest: Arc::clone(&manifest),
+            layout: layout.clone(),
+            images,
+            driver: Arc::clone(&driver),
+            feed: Arc::clone(&feed),
+        });
+        let executor = Executor {
+            manifest: Arc::clone(&manifest),
+            store: Arc::clone(&store),
+            actuator: Arc::clone(&actuator) as _,
+            ambient: Arc::new(ambient),
+        };
+        let engine = Arc::new(Engine::new(
+            manifest,
+            store,
+            driver,
+            plane,
+            Arc::clone(&feed),
+            Arc::new(Traffic::default()),
+            actuator,
+            executor,
+        ));
+
+        engine
+            .prepare()
+            .await
+            .map_err(|error| Error::Services(error.into()))?;
+        feed.refresh().await.map_err(Error::Gateway)?;
+        let gateway = feed.address(&engine.manifest.virtual_gateway()).await;
+        let gateway = gateway.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let background = vec![
+            tokio::spawn(Arc::clone(&feed).run()),
+            tokio::spawn(collect(Arc::clone(&engine))),
+        ];
+        engine
+            .resume()
+            .await
+            .map_err(|error| Error::Services(error.into()))?;
+        Ok(Self {
+            engine,
+            gateway,
+            process,
+            background,
+        })
+    }
+
+    /// Lets requests in flight end, then stops every task. Releases go on at the next start.
+    pub(crate) async fn stop(&self) {
+        self.engine.plane.shutdown(SHUTDOWN_DRAIN).await;
+        for task in &self.background {
+            task.abort();
+        }
+        self.process.shutdown().await;
+    }
+}
+
+async fn collect(engine: Arc<Engine>) {
+    let mut tick = tokio::time::interval(COLLECT);
+    loop {
+        tick.tick().await;
+        engine
+            .traffic
+            .collect(&engine.plane, engine.executor.ambient.now())
+            .await;
+    }
+}
