@@ -25,7 +25,7 @@ impl<'r> Call<'r> {
         let raw = operation.labels(request.uri().path()).unwrap_or_default();
         let labels = raw
             .into_iter()
-            .map(|(label, segment)| Ok((label, decoded(label, segment)?)))
+            .map(|(label, segment)| Ok((label, named(label, segment)?)))
             .collect::<Result<_, Violation>>()?;
         Ok(Self {
             operation,
@@ -103,6 +103,14 @@ impl<'r> Call<'r> {
         }
         Ok(found)
     }
+}
+
+/// Signatures are made over a path without the steps `.` and `..`: what was signed must be what is done.
+fn named(label: &str, segment: &str) -> Result<String, Violation> {
+    if segment == "." || segment == ".." {
+        return Err(Violation::new(label, "is a step in a path, not a name").of(segment));
+    }
+    decoded(label, segment)
 }
 
 fn decoded(place: &str, text: &str) -> Result<String, Violation> {

@@ -4,6 +4,8 @@
 //! the mesh is decided inside the commit. Every change counts in the resource's version, also an update
 //! to the spec that it has already: a caller who updates twice finds the version two higher `[?]`.
 
+use std::sync::Arc;
+
 use model::{Error, Kind, Metadata, Resource, ResourceId, Snapshot, Timestamp, rules};
 use serde_json::json;
 use store::Effect;
@@ -28,9 +30,9 @@ impl AppMesh {
         rules::well_formed(&id, &spec)?;
 
         let meaning = json!([id, spec, tags]);
-        let once = once(call.operation(), body.client_token()?, &meaning, now)?;
+        let once = once(call.operation(), body.client_token()?, &meaning, now);
         let metadata = Metadata::new((self.settings.uid)(), &self.settings.account, now);
-        let settings = self.settings.clone();
+        let settings = Arc::clone(&self.settings);
         self.commit(call.operation(), once, move |world| {
             owned_by(world, &id, owner.as_deref())?;
             rules::create_well_formed(world, &id, &spec)?;
@@ -62,13 +64,9 @@ impl AppMesh {
         let owner = mesh_owner(kind, call)?;
         rules::well_formed(&id, &spec)?;
 
-        let once = once(
-            call.operation(),
-            body.client_token()?,
-            &json!([id, spec]),
-            now,
-        )?;
-        let settings = self.settings.clone();
+        let meaning = json!([id, spec]);
+        let once = once(call.operation(), body.client_token()?, &meaning, now);
+        let settings = Arc::clone(&self.settings);
         self.commit(call.operation(), once, move |world| {
             owned_by(world, &id, owner.as_deref())?;
             rules::update_well_formed(world, &id, &spec)?;
@@ -95,7 +93,7 @@ impl AppMesh {
     ) -> Result<String, Error> {
         let id = call.id(kind)?;
         let owner = mesh_owner(kind, call)?;
-        let settings = self.settings.clone();
+        let settings = Arc::clone(&self.settings);
         self.commit(call.operation(), None, move |world| {
             owned_by(world, &id, owner.as_deref())?;
             rules::delete(world, &id)?;

@@ -4,10 +4,10 @@
 //! see each other's half and nobody has to try again.
 
 use model::{Error, ErrorKind, Snapshot, Timestamp};
-use serde::Serialize;
+use serde_json::Value;
 use store::{Change, Conflict, Effect, Fingerprint, IdempotencyToken};
 
-use crate::{AppMesh, Operation, answer};
+use crate::{AppMesh, Operation};
 
 impl AppMesh {
     /// Makes the change that `decide` comes to, and returns what its request is answered.
@@ -32,17 +32,14 @@ impl AppMesh {
 pub(crate) fn once(
     operation: Operation,
     client_token: Option<String>,
-    meaning: &impl Serialize,
+    meaning: &Value,
     now: Timestamp,
-) -> Result<Option<IdempotencyToken>, Error> {
-    let Some(client_token) = client_token else {
-        return Ok(None);
-    };
-    Ok(Some(IdempotencyToken {
+) -> Option<IdempotencyToken> {
+    client_token.map(|client_token| IdempotencyToken {
         token: format!("{}/{client_token}", operation.name()),
-        fingerprint: Fingerprint::of(answer::write(meaning)?.as_bytes()),
+        fingerprint: Fingerprint::of(meaning.to_string().as_bytes()),
         now,
-    }))
+    })
 }
 
 /// What went wrong inside is logged, not answered: the caller can do nothing with it.

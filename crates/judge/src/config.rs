@@ -27,7 +27,7 @@ impl Default for Settings {
             false_rollback: 0.01,
             tolerated_ratio: 1.0,
             allowed_excess: 0.005,
-            false_promotion: 0.05,
+            false_promotion: 0.005,
             failing_share: 0.02,
         }
     }

@@ -1,4 +1,6 @@
-//! A verdict in one line of plain words, with the numbers that carry it.
+//! The reason for a verdict in one line of plain words, with the numbers that carry it.
+//!
+//! The decision itself is not said again: whoever shows the line says it beside.
 
 use crate::{
     config::Config,
@@ -25,7 +27,7 @@ pub(crate) fn of(
 
 fn rolled_back(evidence: &Evidence, state: &State) -> String {
     format!(
-        "rolled back: {} of {} failures hit the {} canary, where chance explains {:.1}; evidence {}",
+        "{} of {} failures hit the {} canary, where chance explains {:.1}; evidence {}",
         grouped(evidence.canary.count),
         grouped(state.counts().total().failures()),
         shares(state),
@@ -37,7 +39,7 @@ fn rolled_back(evidence: &Evidence, state: &State) -> String {
 fn promoted(state: &State, config: &Config) -> String {
     let proof = state.certified().unwrap_or_default();
     format!(
-        "promoted: the canary fails less than {} more often, with {} confidence \
+        "the canary fails less than {} more often, with {} confidence \
          ({} canary requests failed, {} stable ones)",
         points(config.allowed_excess),
         percent(1.0 - config.false_promotion),
@@ -68,7 +70,7 @@ fn shared_incident(state: &State, config: &Config) -> String {
 fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
     let total = state.counts().total();
     if total.requests() == 0 {
-        return "going on: no requests yet".into();
+        return "no requests yet".into();
     }
     let seen = format!("{} canary requests failed", failed(total.canary));
     let proof = format!(
@@ -77,22 +79,22 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
     );
     match evidence.missing {
         _ if state.share().is_none_or(|share| share.as_f64() == 0.0) => {
-            format!("going on: {seen}; the canary gets no traffic now")
+            format!("{seen}; the canary gets no traffic now")
         }
         _ if evidence.unused > 0 => format!(
-            "going on: {seen}; {} requests give no evidence, too many different shares were set",
+            "{seen}; {} requests give no evidence, too many different shares were set",
             grouped(evidence.unused)
         ),
         Some(0) => format!(
-            "going on: {seen}, few enough to {proof}, but failures lean towards the canary ({})",
+            "{seen}, few enough to {proof}, but failures lean towards the canary ({})",
             odds(evidence.log_e)
         ),
         Some(missing) => format!(
-            "going on: {seen}; about {} more requests to {proof}",
+            "{seen}; about {} more requests to {proof}",
             grouped(two_digits(missing))
         ),
         None => format!(
-            "going on: {seen} ({}, stable {}): no proof yet that it is worse, too many to {proof}",
+            "{seen} ({}, stable {}): no proof yet that it is worse, too many to {proof}",
             percent(evidence.canary.share),
             percent(evidence.stable.share),
         ),

@@ -21,7 +21,7 @@ pub struct Verdict {
     pub decision: Decision,
     /// Why the release should stay where it is for now; only with [`Decision::Continue`].
     pub hold: Option<Hold>,
-    /// The decision and its reason in one line, for people.
+    /// The reason for the decision in one line, for people.
     pub sentence: String,
     pub evidence: Evidence,
 }

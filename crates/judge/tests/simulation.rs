@@ -85,7 +85,7 @@ fn a_shared_incident_is_not_the_canarys_fault() {
 }
 
 #[test]
-fn a_healthy_canary_is_promoted_within_90_seconds_at_100_requests_a_second() {
+fn half_of_the_healthy_canaries_are_promoted_within_a_minute_at_100_requests_a_second() {
     let outcomes = simulate(
         scenario(100.0, |_| 0.001, |_| 0.001),
         Policy::Adaptive,
@@ -94,19 +94,33 @@ fn a_healthy_canary_is_promoted_within_90_seconds_at_100_requests_a_second() {
     assert!(count(&outcomes, Decision::Promote) >= 59);
     let in_time = outcomes
         .iter()
-        .filter(|outcome| outcome.seconds <= 90.0)
+        .filter(|outcome| outcome.seconds <= 60.0)
         .count();
-    assert!(in_time >= 57, "{in_time}");
+    assert!(in_time >= 30, "{in_time}");
     let mut requests: Vec<u64> = outcomes
         .iter()
         .map(|outcome| outcome.canary_requests)
         .collect();
     requests.sort_unstable();
-    assert!((692..900).contains(&requests[30]), "{}", requests[30]);
+    assert!((1227..2000).contains(&requests[30]), "{}", requests[30]);
 }
 
 #[test]
-fn a_canary_that_fails_every_other_request_costs_about_ten_failures_at_any_rate() {
+fn a_dead_canary_costs_at_most_ten_failures_19_times_in_20_at_any_rate() {
+    for rate in [1.0, 10.0, 100.0, 1000.0, 10_000.0] {
+        let dead = scenario(rate, |_| 0.001, |_| 1.0);
+        let outcomes = simulate(dead, Policy::Adaptive, 0..200);
+        assert_eq!(count(&outcomes, Decision::RollBack), outcomes.len());
+        let within = outcomes
+            .iter()
+            .filter(|outcome| outcome.extra_failures <= 10)
+            .count();
+        assert!(within >= 185, "{within} of 200 at {rate} requests a second");
+    }
+}
+
+#[test]
+fn a_canary_that_fails_every_other_request_costs_less_than_ten_failures_at_any_rate() {
     for (rate, runs) in [(1.0, 60), (100.0, 60), (1000.0, 20)] {
         let broken = scenario(rate, |_| 0.001, |_| 0.5);
         let outcomes = simulate(broken, Policy::Adaptive, 0..runs);
@@ -114,6 +128,18 @@ fn a_canary_that_fails_every_other_request_costs_about_ten_failures_at_any_rate(
         let failures = mean(&outcomes, |outcome| outcome.extra_failures as f64);
         assert!(failures < 10.0, "{failures} at {rate} requests a second");
     }
+}
+
+/// Its excess of 0.4 points is less than the certificate allows, so it may be promoted truthfully; but
+/// almost always it is found out first.
+#[test]
+fn a_fivefold_regression_is_caught_and_costs_about_ten_failures() {
+    let regressed = scenario(100.0, |_| 0.001, |_| 0.005);
+    let outcomes = simulate(regressed, Policy::Adaptive, 0..300);
+    let caught = count(&outcomes, Decision::RollBack);
+    assert!(caught >= 290, "{caught} of 300");
+    let failures = mean(&outcomes, |outcome| outcome.extra_failures as f64);
+    assert!(failures < 12.0, "{failures}");
 }
 
 /// At 100 requests a second a dead canary on 5 % is condemned by its second failure.
@@ -132,7 +158,7 @@ fn a_dead_canary_on_five_percent_is_condemned_by_its_second_failure() {
     }
 }
 
-/// A canary exactly as bad as must not be promoted: one in twenty at most may slip through.
+/// A canary exactly as bad as must not be promoted: one in two hundred at most may slip through.
 #[test]
 fn a_canary_that_is_too_bad_is_rarely_promoted() {
     let too_bad = scenario(100.0, |_| 0.0, |_| 0.005);
@@ -140,10 +166,10 @@ fn a_canary_that_is_too_bad_is_rarely_promoted() {
         &simulate(too_bad, Policy::Adaptive, 0..300),
         Decision::Promote,
     );
-    assert!(promoted <= 20, "{promoted}");
+    assert!(promoted <= 4, "{promoted}");
     let drifting_too_bad = scenario(100.0, drifting, |now| drifting(now) + 0.005);
     let outcomes = simulate(drifting_too_bad, Policy::Adaptive, 0..40);
-    assert!(count(&outcomes, Decision::Promote) <= 2);
+    assert!(count(&outcomes, Decision::Promote) <= 1);
 }
 
 /// The difference of two proportions, pooled over the release and compared with 1.96, once a minute.

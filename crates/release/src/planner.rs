@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use judge::{BasisPoints, Decision, Exposure, Hold, Verdict};
+use judge::{BasisPoints, Decision, Exposure, Hold};
 use model::{Share, Timestamp};
 
 use crate::Policy;
@@ -104,7 +104,7 @@ fn advance(state: &State, world: &World, now: Timestamp) -> Plan {
         return Step::Decide(Ending::Promote).because("ordered");
     }
     if state.judge.decision() == Decision::RollBack {
-        return Step::Decide(Ending::RollBack).because(reason(&state.verdict()));
+        return Step::Decide(Ending::RollBack).because(state.verdict().sentence);
     }
     if let Some(Order::Set { share }) = state.pending {
         return Step::SetShare(share).because("ordered");
@@ -190,7 +190,7 @@ const FIRST_SHARE: u32 = 1000;
 fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share) -> Plan {
     let verdict = state.verdict();
     if verdict.decision == Decision::Promote {
-        return Step::Decide(Ending::Promote).because(reason(&verdict));
+        return Step::Decide(Ending::Promote).because(verdict.sentence);
     }
     let limits = &state.request.limits;
     let exposure = Exposure {
@@ -217,17 +217,7 @@ fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share
         return Step::SetShare(next)
             .because(format!("within the budget of {budget} extra failures"));
     }
-    Step::Wait.because(reason(&verdict))
-}
-
-/// The judge's sentence without its decision: what the plan does with it says that already.
-fn reason(verdict: &Verdict) -> &str {
-    let decisions = ["promoted: ", "rolled back: ", "going on: "];
-    let sentence = verdict.sentence.as_str();
-    decisions
-        .iter()
-        .find_map(|decision| sentence.strip_prefix(decision))
-        .unwrap_or(sentence)
+    Step::Wait.because(verdict.sentence)
 }
 
 /// From decision to end: everything on the side that stays, then the other side leaves.

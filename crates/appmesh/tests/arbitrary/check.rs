@@ -15,7 +15,7 @@ use store::{Memory, Store};
 use tokio::runtime::{Builder, Runtime};
 
 /// An API over a store with one resource of each kind in it.
-pub struct Checked {
+pub(crate) struct Checked {
     store: Arc<Memory>,
     api: AppMesh,
 }
@@ -41,10 +41,10 @@ impl Checked {
         Self { store, api }
     }
 
-    /// Makes a request and checks its answer. What is no request to HTTP never gets this far.
-    pub fn ask(&self, method: &[u8], target: &[u8], body: &[u8]) {
+    /// Makes a request, checks its answer and returns its status. What is no request to HTTP never gets this far.
+    pub(crate) fn ask(&self, method: &[u8], target: &[u8], body: &[u8]) -> Option<u16> {
         let (Ok(method), Ok(uri)) = (Method::from_bytes(method), Uri::try_from(target)) else {
-            return;
+            return None;
         };
         let revision = self.store.snapshot().revision();
         let operation = Operation::of(&method, uri.path());
@@ -62,7 +62,7 @@ impl Checked {
             if is_create {
                 self.assert_can_be_described(&answer);
             }
-            return;
+            return Some(status);
         }
         assert!(response.headers().contains_key("x-amzn-ErrorType"));
         let message = answer["message"].as_str().unwrap_or_default();
@@ -71,10 +71,11 @@ impl Checked {
             "{method} {uri} is refused without a word"
         );
         assert_eq!(self.store.snapshot().revision(), revision, "{message}");
+        Some(status)
     }
 
     /// Checks the whole mesh as the requests so far have left it.
-    pub fn assert_whole(&self) {
+    pub(crate) fn assert_whole(&self) {
         let world = self.store.snapshot();
         for resource in world.iter() {
             let (id, spec) = (&resource.id, &resource.spec);
@@ -146,7 +147,8 @@ fn furnished() -> Memory {
     ] {
         let body = json!({ member: "a", "spec": spec }).to_string();
         let target = format!("/v20190125/{collection}");
-        checked.ask(b"PUT", target.as_bytes(), body.as_bytes());
+        let status = checked.ask(b"PUT", target.as_bytes(), body.as_bytes());
+        assert_eq!(status, Some(200), "{target}");
     }
     assert_eq!(checked.store.snapshot().len(), 7);
     checked.store.fork()

@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Service {
     pub(crate) operations: BTreeMap<String, Operation>,
-    shapes: BTreeMap<String, Shape>,
+    pub(crate) shapes: BTreeMap<String, Shape>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -94,6 +94,7 @@ fn table() -> Vec<(ErrorKind, Asked, &'static str)> {
         (BadRequest, create_node_with("tags", json!([{"key": "aws:x", "value": ""}])), "tags[0].key: \"aws:x\" is reserved"),
         // The form of the path and the query.
         (BadRequest, get("/m/virtualNodes/%zz"), "virtualNodeName: %zz is not UTF-8 in valid percent-encoding"),
+        (BadRequest, get("/m/virtualNodes/.."), "virtualNodeName: .. is a step in a path, not a name"),
         (BadRequest, get("/m/virtualNodes/a%2"), "virtualNodeName: a%2 is not UTF-8"),
         (BadRequest, get("/m/virtualNodes/%ff"), "virtualNodeName: %ff is not UTF-8"),
         (BadRequest, get("/%c3%28/virtualNodes"), "meshName: %c3%28 is not UTF-8"),

@@ -34,7 +34,7 @@ impl Teller {
             "shareSet" => line.canary(self.unless_told(&event.text, reason)),
             "decided" => {
                 self.decision = reason.map(str::to_owned);
-                line.strong(verdict::said_once(&event.text))
+                line.strong(verdict::reason(&event.text))
             }
             "ended" => line.strong(self.unless_told(&event.text, reason)),
             _ => line.plain(&event.text),
@@ -105,21 +105,16 @@ mod tests {
                 (
                     "06",
                     "decided",
-                    "promote: promoted: it is well",
-                    because("promoted: it is well")
+                    "promote: it is well",
+                    because("it is well")
                 ),
                 (
                     "06.5",
                     "shareSet",
-                    "share set to 100 %: promoted: it is well",
-                    because("promoted: it is well")
+                    "share set to 100 %: it is well",
+                    because("it is well")
                 ),
-                (
-                    "12",
-                    "ended",
-                    "promoted: promoted: it is well",
-                    because("promoted: it is well")
-                ),
+                ("12", "ended", "promoted: it is well", because("it is well")),
                 (
                     "13",
                     "decided",

@@ -9,13 +9,27 @@ use crate::line::Line;
 
 /// The whole mesh.
 pub fn mesh(status: &Status, now: Timestamp) -> Vec<Line> {
-    let mut lines = vec![
+    let up = format!("up since {}", moment::ago(&status.since, now));
+    let heading = match &status.mesh {
+        Some(mesh) => Line::new().plain("mesh ").strong(mesh).plain(", "),
+        None => Line::new().plain("the App Mesh API, without a manifest, "),
+    };
+    let heading = match &status.gateway {
+        Some(gateway) => heading.plain(format!("gateway {gateway}, ")),
+        None => heading,
+    };
+    let mut lines = vec![heading.faint(up)];
+    let others = status
+        .meshes
+        .iter()
+        .filter(|mesh| status.mesh.as_deref() != Some(&mesh.name));
+    lines.extend(others.map(|mesh| {
+        let resources = format!(", {} resources", number::count(mesh.resources as u64));
         Line::new()
             .plain("mesh ")
-            .strong(&status.mesh)
-            .plain(format!(", gateway {}, ", status.gateway))
-            .faint(format!("up since {}", moment::ago(&status.since, now))),
-    ];
+            .strong(&mesh.name)
+            .plain(resources)
+    }));
     for service in &status.services {
         lines.push(Line::new());
         lines.extend(self::service(service, now));

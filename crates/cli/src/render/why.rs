@@ -105,7 +105,7 @@ mod tests {
         let mut release = samples::release();
         release.ended = Some(Ended {
             outcome: "rolledBack".to_owned(),
-            reason: "rolled back: it fails more often\nas its log tells".to_owned(),
+            reason: "it fails more often\nas its log tells".to_owned(),
             at: "2026-11-22T12:00:30Z".to_owned(),
         });
         let why = Why {

@@ -4,8 +4,8 @@ use super::{Outlook, STAKES, excess_bound, log_e, requests_missing};
 use crate::{Arm, Level, Share, Tally};
 
 const DELTA: f64 = 0.005;
-/// `ln(1 / 0.05)`.
-const THRESHOLD: f64 = 2.995_732_273_553_991;
+/// `ln(1 / 0.005)`.
+const THRESHOLD: f64 = 5.298_317_366_548_036;
 
 /// `[successes, failures]` of each arm.
 fn at(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Level {
@@ -28,18 +28,18 @@ fn agrees_with_forty_digits() {
     let golden: [(&[Level], f64, f64); 7] = [
         (
             &[at(7, 8, [900, 1], [120, 3])],
-            2.495_476_140_583_37,
-            0.005_701_625_387_901,
+            3.107_667_795_420_64,
+            0.007_905_984_282_431,
         ),
         (
-            &[at(1, 20, [691, 0], [13_129, 0])],
-            2.991_819_946_647_858_8,
-            0.005_006_029_831_822,
+            &[at(1, 20, [1_227, 0], [23_313, 0])],
+            5.302_574_541_884_654,
+            0.004_996_269_958_032,
         ),
         (
-            &[at(1, 20, [690, 0], [13_110, 0])],
-            2.987_125_032_161_975_4,
-            0.005_013_285_822_707,
+            &[at(1, 20, [1_226, 0], [23_294, 0])],
+            5.297_923_145_457_101,
+            0.005_000_345_697_909,
         ),
         (
             &[
@@ -47,19 +47,19 @@ fn agrees_with_forty_digits() {
                 at(1, 10, [900, 2], [8_100, 9]),
                 at(1, 2, [3_000, 3], [2_990, 5]),
             ],
-            9.083_649_541_328_181,
-            0.002_938_145_766_473,
+            9.378_923_318_810_943,
+            0.003_760_231_579_757,
         ),
         (
             &[at(1, 1, [600, 0], [0, 0])],
-            2.560_700_172_315_362_6,
-            0.005_780_605_030_570,
+            2.442_253_301_740_816,
+            0.010_265_383_604_66,
         ),
-        (&[at(1, 2, [5, 5], [10, 0])], -2.324_064_041_439_062_3, 1.0),
+        (&[at(1, 2, [5, 5], [10, 0])], -2.324_385_554_080_384, 1.0),
         (
             &[at(1, 5, [3_000, 30], [12_000, 125])],
-            0.833_663_865_821_561_5,
-            0.007_141_193_599_637,
+            0.833_663_720_025_692,
+            0.008_906_612_984_659,
         ),
     ];
     for (levels, log, bound) in golden {
@@ -127,15 +127,15 @@ fn the_mean_evidence_for_a_canary_that_is_too_bad_is_at_most_one() {
     assert!((mean(&[(4, true, true), (10, false, false)], 0.0) - 1.0).abs() < 1e-12);
 }
 
-/// No method can do with fewer than `ln(1 / 0.05) / delta` = 599 canary requests without a failure.
+/// No method can do with fewer than `ln(1 / 0.005) / delta` = 1,060 canary requests without a failure.
 #[test]
-fn without_failures_692_canary_requests_are_enough() {
+fn without_failures_1227_canary_requests_are_enough() {
     let certified = |requests: u64| {
         let level = at(1, 20, [requests, 0], [19 * requests, 0]);
         log_e([level].into_iter(), DELTA) >= THRESHOLD
     };
-    assert!(!certified(691));
-    assert!(certified(692));
+    assert!(!certified(1226));
+    assert!(certified(1227));
 }
 
 #[test]
@@ -154,9 +154,9 @@ fn the_missing_requests_are_those_that_earn_the_certificate() {
     };
     let level = |requests: u64| [at(1, 20, [requests, 0], [19 * requests, 0])].into_iter();
     let missing = |seen, outlook| requests_missing(level(seen), DELTA, THRESHOLD, &outlook);
-    // The 692nd canary request comes with the 13,840th; the threshold falls within these last twenty.
+    // The 1,227th canary request comes with the 24,540th; the threshold falls within these last twenty.
     let all = missing(0, healthy).unwrap();
-    assert!((13_821..=13_840).contains(&all), "{all}");
+    assert!((24_521..=24_540).contains(&all), "{all}");
     assert_eq!(missing(400, healthy), Some(all - 8_000));
     let no_traffic = Outlook {
         share: 0.0,

@@ -49,7 +49,7 @@ fn a_rollback_is_final_and_ends_the_record() {
 fn a_certificate_stands_until_the_canary_is_proved_worse() {
     let mut state = State::default();
     assert_eq!(
-        absorb(&mut state, level(1, 20, [691, 0], [13_000, 0])),
+        absorb(&mut state, level(1, 20, [1_220, 0], [23_200, 0])),
         Decision::Continue
     );
     assert_eq!(
@@ -86,7 +86,10 @@ fn promotion_waits_while_the_odds_are_against_the_canary() {
 fn an_incident_of_both_versions_promotes_nothing() {
     let mut state = State::default();
     assert_eq!(
-        absorb(&mut state, level(1, 2, [48_000, 2_000], [48_000, 2_000])),
+        absorb(
+            &mut state,
+            level(1, 2, [480_000, 20_000], [480_000, 20_000])
+        ),
         Decision::Continue
     );
     assert!(state.log_e_for(&Config::default()) > Config::default().promotion_threshold());
@@ -123,7 +126,7 @@ fn the_stored_form_is_stable() {
     let stored = include_str!("../../testdata/state-1.json");
     let state: State = serde_json::from_str(stored).unwrap();
     let mut expected = State::default();
-    absorb(&mut expected, level(1, 20, [791, 0], [14_900, 1]));
+    absorb(&mut expected, level(1, 20, [1_291, 0], [24_500, 1]));
     absorb(&mut expected, level(1, 2, [100, 1], [100, 0]));
     assert_eq!(state, expected);
     assert_eq!(

@@ -205,7 +205,7 @@ fn auto_starts_small_grows_and_promotes_with_a_certificate() {
             observed(share, (canary, 0), (100 - canary, 0)),
         );
     }
-    assert_eq!(shares.first(), Some(&percent(10)));
+    assert_eq!(shares.first(), Some(&percent(7)));
     assert!(shares.is_sorted(), "{shares:?}");
     assert_eq!(shares.last(), Some(&percent(50)));
 }
@@ -213,7 +213,7 @@ fn auto_starts_small_grows_and_promotes_with_a_certificate() {
 #[test]
 fn a_share_set_by_hand_stays_until_resumed() {
     let mut state = admitted(auto());
-    let share = Share::from_basis_points(1250).unwrap();
+    let share = Share::from_basis_points(525).unwrap();
     happen(&mut state, 1, ordered(Order::Set { share }));
     assert_eq!(step(&state, &calm(), 1), Step::SetShare(share));
     happen(&mut state, 1, set(share));
