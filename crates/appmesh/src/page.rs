@@ -66,7 +66,8 @@ impl Page {
 
 fn length(limit: &str, allowed: RangeInclusive<usize>) -> Result<usize, Error> {
     let length = limit.parse().ok().filter(|length| allowed.contains(length));
-    let rule = || format!("is not a number in {allowed:?}");
+    let (least, most) = allowed.into_inner();
+    let rule = || format!("is not a number from {least} to {most}");
     length.ok_or_else(|| Violation::new("limit", rule()).of(limit).into())
 }
 

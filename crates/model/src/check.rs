@@ -4,8 +4,8 @@
 //! stands at one place of a request and reports what is wrong there, so that a walk collects every
 //! violation. Rules that the service model does not state are in [`crate::rules`] and walk the same way.
 
-use std::fmt::{Debug, Display};
-use std::ops::RangeBounds;
+use std::fmt::Display;
+use std::ops::{Bound, RangeBounds};
 
 use serde_json::Value;
 
@@ -80,21 +80,20 @@ impl Checker<'_> {
         &mut self,
         name: &str,
         items: Option<&[T]>,
-        length: impl RangeBounds<usize> + Debug,
+        length: impl RangeBounds<usize>,
     ) {
         self.count(name, items, length);
         self.each(name, items, |at, item| item.check(at));
     }
 
     /// Checks a list's length only.
-    pub fn count<T>(
-        &mut self,
-        name: &str,
-        items: Option<&[T]>,
-        length: impl RangeBounds<usize> + Debug,
-    ) {
+    pub fn count<T>(&mut self, name: &str, items: Option<&[T]>, length: impl RangeBounds<usize>) {
         if let Some(items) = items.filter(|items| !length.contains(&items.len())) {
-            let rule = format!("has {} entries, allowed are {length:?}", items.len());
+            let rule = format!(
+                "has {} entries, allowed are {}",
+                items.len(),
+                spoken(&length)
+            );
             self.inside(name).refuse(rule);
         }
     }
@@ -104,7 +103,7 @@ impl Checker<'_> {
         &mut self,
         name: &str,
         value: Option<N>,
-        range: impl RangeBounds<i64> + Debug,
+        range: impl RangeBounds<i64>,
     ) {
         if let Some(value) = value {
             self.inside(name).integer_here(value.into(), range);
@@ -112,29 +111,28 @@ impl Checker<'_> {
     }
 
     /// Checks the range of the number at this place.
-    pub fn integer_here(&mut self, value: i64, range: impl RangeBounds<i64> + Debug) {
+    pub fn integer_here(&mut self, value: i64, range: impl RangeBounds<i64>) {
         if !range.contains(&value) {
-            self.refuse_value(value, format!("is not in {range:?}"));
+            let rule = format!("is out of range, allowed are {}", spoken(&range));
+            self.refuse_value(value, rule);
         }
     }
 
     /// Checks a text's length in characters.
-    pub fn text(
-        &mut self,
-        name: &str,
-        value: Option<&String>,
-        length: impl RangeBounds<usize> + Debug,
-    ) {
+    pub fn text(&mut self, name: &str, value: Option<&String>, length: impl RangeBounds<usize>) {
         if let Some(value) = value {
             self.inside(name).text_here(value, length);
         }
     }
 
     /// Checks the length of the text at this place.
-    pub fn text_here(&mut self, value: &str, length: impl RangeBounds<usize> + Debug) {
+    pub fn text_here(&mut self, value: &str, length: impl RangeBounds<usize>) {
         let characters = value.chars().count();
         if !length.contains(&characters) {
-            let rule = format!("has {characters} characters, allowed are {length:?}");
+            let rule = format!(
+                "has {characters} characters, allowed are {}",
+                spoken(&length)
+            );
             self.refuse_text(value, rule);
         }
     }
@@ -160,5 +158,15 @@ impl<T: Check> Check for Option<T> {
         if let Some(present) = self {
             present.check(at);
         }
+    }
+}
+
+/// A range in words; none in the service model excludes its greatest value.
+fn spoken<T: Display>(range: &impl RangeBounds<T>) -> String {
+    match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(least), Bound::Included(most)) => format!("{least} to {most}"),
+        (Bound::Included(least), _) => format!("{least} or more"),
+        (_, Bound::Included(most)) => format!("{most} or less"),
+        _ => "all".to_owned(),
     }
 }

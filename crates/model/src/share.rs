@@ -30,7 +30,7 @@ pub struct Shares(BTreeMap<String, Share>);
 pub enum ShareError {
     #[error("share `{0}` is no percentage between 0 and 100 with at most two decimals")]
     Text(String),
-    #[error("share of {0} basis points is not in 0..=10000")]
+    #[error("share of {0} basis points is not from 0 to 10000")]
     BasisPoints(u16),
     #[error("shares sum to {sum} basis points instead of 10000")]
     Sum { sum: u32 },

@@ -138,7 +138,7 @@ impl Health {
             ("unhealthy_threshold", self.unhealthy_threshold),
         ] {
             if !(2..=10).contains(&value) {
-                return Err((key, format!("{value} is not in 2..=10")));
+                return Err((key, format!("{value} is out of range, allowed are 2 to 10")));
             }
         }
         Ok(())

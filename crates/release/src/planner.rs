@@ -209,7 +209,7 @@ fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share
     let budget = limits.failure_budget;
     if next < state.share {
         return Step::SetShare(next).because(format!(
-            "failures came in; {budget} more are within the budget"
+            "the budget of {budget} extra failures allows no more now"
         ));
     }
     let may_rise = state.share == Share::ZERO || waited >= LEAST_TIME_AT_SHARE;

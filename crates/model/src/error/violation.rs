@@ -11,7 +11,7 @@ pub struct Violation {
     pub path: String,
     /// The value as JSON, shortened; absent where something is missing or the value is the whole.
     pub value: Option<String>,
-    /// Continues the sentence: `is not in 0..=100`.
+    /// Continues the sentence: `is out of range, allowed are 0 to 100`.
     pub rule: String,
 }
 

@@ -64,7 +64,7 @@ fn virtual_nodes() {
             ),
             (
                 node_spec(&[(0, "http")]),
-                &["spec.listeners[0].portMapping.port: 0 is not in 1..=65535"],
+                &["spec.listeners[0].portMapping.port: 0 is out of range, allowed are 1 to 65535"],
             ),
             (health(json!({})), &[]),
             (health(json!({"protocol": "tcp", "path": "ignored"})), &[]),
@@ -257,17 +257,17 @@ fn kinds_weights_and_retries_of_routes() {
             (
                 http(to("http", &[101, -1])),
                 &[
-                    "spec.httpRoute.action.weightedTargets[0].weight: 101 is not in 0..=100",
-                    "spec.httpRoute.action.weightedTargets[1].weight: -1 is not in 0..=100",
+                    "spec.httpRoute.action.weightedTargets[0].weight: 101 is out of range, allowed are 0 to 100",
+                    "spec.httpRoute.action.weightedTargets[1].weight: -1 is out of range, allowed are 0 to 100",
                 ],
             ),
             (
                 http(to("http", &[1; 11])),
-                &["spec.httpRoute.action.weightedTargets: has 11 entries, allowed are 1..=10"],
+                &["spec.httpRoute.action.weightedTargets: has 11 entries, allowed are 1 to 10"],
             ),
             (
                 http(to("http", &[])),
-                &["spec.httpRoute.action.weightedTargets: has 0 entries, allowed are 1..=10"],
+                &["spec.httpRoute.action.weightedTargets: has 0 entries, allowed are 1 to 10"],
             ),
             (
                 retries(
@@ -384,8 +384,8 @@ fn gateway_routes() {
 #[test]
 fn names() {
     let shown = format!("\"{}...", "n".repeat(59));
-    let too_long = format!("virtualNodeName: {shown} has 256 characters, allowed are 1..=255");
-    let empty = r#""" has 0 characters, allowed are 1..=255"#;
+    let too_long = format!("virtualNodeName: {shown} has 256 characters, allowed are 1 to 255");
+    let empty = r#""" has 0 characters, allowed are 1 to 255"#;
     let refused = |id: ResourceId, expected: &[&str]| check(&id, &[(json!({}), expected)]);
     refused(node(&"n".repeat(255)), &[]);
     refused(node(&"日".repeat(255)), &[]);
