@@ -21,7 +21,7 @@ pub use document::{Document, History, Note, Place, Reading, Refusal};
 pub use options::Options;
 pub use read::{Source, read};
 
-/// Writes resources in a form that [`read`] takes back.
+/// Writes resources in a form that [`read()`] takes back.
 pub mod write {
     pub use crate::cloudformation::write::template as cloudformation;
     pub use crate::command_line::write::export as command_line;

@@ -137,6 +137,11 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether nothing was found so far, here or below.
+    pub fn is_clean(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Refuses this place as a whole.
     pub fn refuse(&mut self, rule: impl Into<String>) {
         self.found.push(Violation::new(&self.path, rule));

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod draft;
 pub mod error;
+pub mod expression;
 pub mod id;
 pub mod read;
 pub mod resource;

@@ -10,4 +10,6 @@ pub mod node_view;
 pub mod observe;
 
 pub use compile::{Binding, compile};
+/// A view's expressions are patterns as the mesh has them: compiled by this, they are what was accepted.
+pub use model::expression;
 pub use node_view::*;

@@ -1,8 +1,7 @@
 //! Rules of the criteria that routes and gateway routes share.
 
-use regex::Regex;
-
 use crate::check::Checker;
+use crate::expression;
 use crate::spec::{HeaderMatch, HeaderMatchMethod, PathMatch, QueryParameter};
 
 /// A prefix, a path or neither: AWS's own examples have matches with only a port `[E]`.
@@ -60,9 +59,8 @@ pub(super) fn check_query_parameters(at: &mut Checker, parameters: Option<&[Quer
     });
 }
 
-/// Expressions are RE2's `[A]`, and the regex crate's are the same but for rare escapes.
 fn check_regex(at: &mut Checker, regex: &str) {
-    if let Err(error) = Regex::new(regex) {
+    if let Err(error) = expression::whole(regex) {
         // The parser's report has many lines, the last of which says what is wrong.
         let report = error.to_string();
         let reason = report.lines().last().unwrap_or_default().trim();

@@ -1,7 +1,7 @@
 //! What a spec cannot do without: the resources that must be there when it is written, and must stay while it is.
 //!
-//! A backend is none of them: it may name a virtual service that does not exist yet [E], and the workshop's clean-up
-//! deletes services before the nodes that name them [W].
+//! A backend is none of them: it may name a virtual service that does not exist yet `[E]`, and the workshop's clean-up
+//! deletes services before the nodes that name them `[W]`.
 
 use super::{Spec, VirtualServiceProvider, VirtualServiceSpec};
 use crate::id::ResourceId;

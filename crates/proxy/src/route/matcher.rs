@@ -2,6 +2,7 @@
 
 use httparse::Header;
 use regex::bytes::Regex;
+use view::expression;
 use view::{HeaderMatch, HostMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
 
 /// What conditions are tried against.
@@ -57,7 +58,7 @@ impl Matcher {
             path: match &matches.path {
                 PathMatch::Prefix(prefix) => Path::Prefix(prefix.clone()),
                 PathMatch::Exact(path) => Path::Exact(path.clone()),
-                PathMatch::Regex(pattern) => Path::Regex(whole(pattern)?),
+                PathMatch::Regex(pattern) => Path::Regex(expression::whole(pattern)?),
             },
             method: matches.method.clone(),
             scheme: matches.scheme.clone(),
@@ -99,7 +100,7 @@ impl HeaderMatcher {
                 ValueMatch::Exact(text) => Value::Exact(text.clone()),
                 ValueMatch::Prefix(text) => Value::Prefix(text.clone()),
                 ValueMatch::Suffix(text) => Value::Suffix(text.clone()),
-                ValueMatch::Regex(pattern) => Value::Regex(whole(pattern)?),
+                ValueMatch::Regex(pattern) => Value::Regex(expression::whole(pattern)?),
                 ValueMatch::Range { start, end } => Value::Range {
                     start: *start,
                     end: *end,
@@ -197,11 +198,6 @@ fn decoded(text: &str) -> impl Iterator<Item = u8> {
         at += if escaped.is_some() { 3 } else { 1 };
         Some(escaped.unwrap_or(byte))
     })
-}
-
-/// RE2's full match.
-fn whole(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&format!(r"\A(?:{pattern})\z"))
 }
 
 #[cfg(test)]
