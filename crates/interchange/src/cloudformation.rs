@@ -5,11 +5,13 @@
 //! balancer, say), the resource is refused, and the hint names the option that gives the value.
 
 mod condition;
+mod dynamic;
 mod evaluate;
 mod function;
 mod reference;
 mod resource;
 mod substitute;
+mod truth;
 pub(crate) mod write;
 
 use crate::document::{Note, Reading, Refusal};
@@ -28,7 +30,11 @@ pub(crate) fn is_template(root: &Node) -> bool {
     root.get("AWSTemplateFormatVersion").is_some() || has_types()
 }
 
-pub(crate) fn read(trees: &[Tree], options: &Options) -> Reading {
+pub(crate) fn read(mut trees: Vec<Tree>, options: &Options) -> Reading {
+    for tree in &mut trees {
+        truth::canonicalise(&mut tree.root);
+    }
+    let trees = trees.as_slice();
     let world = World::new(trees, options);
     let mut reading = Reading::default();
     for tree in trees {

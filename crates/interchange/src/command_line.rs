@@ -19,6 +19,9 @@ use crate::read::Tree;
 use crate::tree::Node;
 use crate::typed::shortened;
 
+/// What stands beside resources in a response; boto3 adds the last one.
+const BESIDE: [&str; 4] = ["nextToken", "resourceArn", "tagKeys", "ResponseMetadata"];
+
 /// A resource that a list names.
 struct Listed {
     id: ResourceId,
@@ -102,7 +105,7 @@ impl Reader<'_> {
             let text = "do not say which resource they belong to; \
                         put them beside its spec, as create's input has them";
             self.reading.ignore(place, "tags", text);
-        } else if matches!(name, "nextToken" | "resourceArn" | "tagKeys") {
+        } else if BESIDE.contains(&name) {
             self.reading.ignore(place, name, "describes no resource");
         } else {
             self.unknown(node, &format!("`{}`", shortened(name)), tree);

@@ -25,7 +25,15 @@ pub(crate) fn spec(kind: Kind, node: &Node, dialect: Dialect) -> Result<Spec, Mi
 /// A list of keys and values.
 pub(crate) fn tags(node: &Node, dialect: Dialect) -> Result<BTreeMap<String, String>, Mismatch> {
     let tags: Vec<Tag> = typed::read(node, dialect, "tags")?;
-    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+    let mut values = BTreeMap::new();
+    for Tag { key, value } in tags {
+        if values.contains_key(&key) {
+            let reason = format!("tags: {} is given twice", typed::shortened(&key));
+            return Err(Mismatch::at(node.line, reason));
+        }
+        values.insert(key, value);
+    }
+    Ok(values)
 }
 
 /// Seconds since the epoch, as the API has them, or a date and time, as command lines print them.

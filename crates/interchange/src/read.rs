@@ -51,7 +51,10 @@ pub fn read(sources: &[Source], options: &Options) -> Reading {
                 file: source.name.clone(),
                 line: malformed.line,
             };
-            reading.refuse(place, "the text", malformed.reason);
+            match source.found && !names_app_mesh(&source.text) {
+                true => reading.ignore(place, "the text", malformed.reason),
+                false => reading.refuse(place, "the text", malformed.reason),
+            }
         }
         for root in trees {
             let tree = Tree {
@@ -72,11 +75,16 @@ pub fn read(sources: &[Source], options: &Options) -> Reading {
             }
         }
     }
-    reading.extend(cloudformation::read(&templates, options));
+    reading.extend(cloudformation::read(templates, options));
     reading.extend(kubernetes::read(&objects, options));
     reading.extend(terraform::read(&states));
     reading.extend(command_line::read(&values, options));
     once_each(reading)
+}
+
+/// Whether a text that cannot be read may have been meant to describe a mesh.
+fn names_app_mesh(text: &str) -> bool {
+    text.contains("meshName") || text.to_ascii_lowercase().contains("appmesh")
 }
 
 /// A resource may be described twice, but not in two ways.
@@ -92,7 +100,7 @@ fn once_each(mut reading: Reading) -> Reading {
             Entry::Occupied(mut entry) => {
                 let known = entry.get_mut();
                 let what = document.id.path();
-                if document.spec == known.spec {
+                if document.spec == known.spec && may_be_equal(&document.tags, &known.tags) {
                     let text = format!("is the same as at {}", known.place);
                     reading.ignore(document.place.clone(), what, text);
                     complete(known, document);
@@ -105,6 +113,11 @@ fn once_each(mut reading: Reading) -> Reading {
     }
     reading.documents = order.iter().filter_map(|id| first.remove(id)).collect();
     reading
+}
+
+/// Only tags that both descriptions speak of can differ.
+fn may_be_equal<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 /// What only the second description of a resource knows.

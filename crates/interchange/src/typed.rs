@@ -166,6 +166,11 @@ fn integer(text: &str) -> Option<i64> {
     })
 }
 
+/// `infinity` and `nan` are names, whatever Rust makes of them.
+fn is_number(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok()
+}
+
 fn truth(scalar: &Scalar) -> Option<bool> {
     match scalar.text.to_ascii_lowercase().as_str() {
         "true" => Some(true),
@@ -222,8 +227,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         let rule = "is not a string";
         let scalar = self.scalar(rule)?;
-        let is_other =
-            !scalar.quoted && (scalar.text.parse::<f64>().is_ok() || truth(scalar).is_some());
+        let is_other = !scalar.quoted && (is_number(&scalar.text) || truth(scalar).is_some());
         match is_other && !self.dialect.converts_scalars {
             true => self.refuse(rule),
             false => visitor.visit_str(&scalar.text),

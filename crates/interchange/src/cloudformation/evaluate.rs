@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use super::function;
+use super::{dynamic, function};
 use crate::options::Options;
 use crate::read::Tree;
 use crate::tree::{Node, Value};
@@ -90,7 +90,8 @@ impl Template<'_> {
     /// The node without its functions; none where `AWS::NoValue` takes it away.
     pub(super) fn value(&self, node: &Node) -> Outcome<Option<Node>> {
         self.inside(node.line, || match &node.value {
-            Value::Null | Value::Scalar(_) => Ok(Some(node.clone())),
+            Value::Null => Ok(Some(node.clone())),
+            Value::Scalar(_) => dynamic::resolve(self, node.clone()).map(Some),
             Value::List(items) => {
                 let mut values = Vec::with_capacity(items.len());
                 for item in items {
@@ -99,7 +100,11 @@ impl Template<'_> {
                 Ok(Some(Node::list(node.line, values)))
             }
             Value::Map(members) => match function::call(members) {
-                Some((name, argument)) => function::evaluate(self, name, argument, node.line),
+                Some((name, argument)) => {
+                    let value = function::evaluate(self, name, argument, node.line)?;
+                    // A function may have put a dynamic reference together.
+                    value.map(|value| dynamic::resolve(self, value)).transpose()
+                }
                 None => {
                     let mut values = Vec::with_capacity(members.len());
                     for (name, member) in members {

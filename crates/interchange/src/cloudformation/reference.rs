@@ -81,11 +81,23 @@ impl Template<'_> {
             let hint = format!("give it with --parameter {name}=VALUE");
             return Err(Problem::new(line, reason).hint(hint));
         };
-        if kind == "CommaDelimitedList" || kind.starts_with("List<") || kind.contains("<List<") {
-            let items = value.split(',').map(|item| Node::text(line, item.trim()));
-            return Ok(Node::list(line, items.collect()));
+        let is_list =
+            kind == "CommaDelimitedList" || kind.starts_with("List<") || kind.contains("<List<");
+        let items: Vec<&str> = match is_list {
+            true => value.split(',').map(str::trim).collect(),
+            false => vec![value],
+        };
+        // Of a parameter that is looked up, the name was to be allowed, not what is found there.
+        if !looked_up {
+            only_allowed(name, parameter, &items, line)?;
         }
-        Ok(Node::text(line, value))
+        Ok(match is_list {
+            true => {
+                let items = items.into_iter().map(|item| Node::text(line, item));
+                Node::list(line, items.collect())
+            }
+            false => Node::text(line, value),
+        })
     }
 
     pub(super) fn attribute(&self, name: &str, attribute: &str, line: usize) -> Outcome<Node> {
@@ -135,12 +147,35 @@ impl Template<'_> {
                     .inside(line, || template.text(export))
                     .is_ok_and(|found| found == name)
                 {
-                    return template.text(value).map(|text| Node::text(line, text));
+                    let text = template.text(value);
+                    // The line of the other template would be a wrong one in this.
+                    return text
+                        .map(|text| Node::text(line, text))
+                        .map_err(|problem| Problem { line, ..problem });
                 }
             }
         }
         let reason = format!("nothing that is read exports {}", shortened(name));
         Err(Problem::new(line, reason).hint(format!("give it with --value '{name}=VALUE'")))
+    }
+}
+
+/// Refuses an item that is none of the parameter's `AllowedValues`, if it has some.
+fn only_allowed(name: &str, parameter: &Node, items: &[&str], line: usize) -> Outcome<()> {
+    let Some(allowed) = parameter.get("AllowedValues") else {
+        return Ok(());
+    };
+    let allowed = allowed.items().iter();
+    let allowed: Vec<&str> = allowed
+        .map(|node| node.as_text().unwrap_or_default())
+        .collect();
+    match items.iter().find(|item| !allowed.contains(item)) {
+        Some(item) => {
+            let (item, allowed) = (shortened(item), allowed.join(", "));
+            let reason = format!("the parameter {name} is `{item}`, allowed are {allowed}");
+            Err(Problem::new(line, reason))
+        }
+        None => Ok(()),
     }
 }
 

@@ -19,8 +19,10 @@ impl Cluster<'_> {
         if let Some(labels) = self.namespaces.get(object.namespace) {
             let selecting = |mesh: &&&Object<'_>| selects(mesh.get("namespaceSelector"), *labels);
             let selecting: Vec<&Object<'_>> = meshes.iter().filter(selecting).copied().collect();
-            if !selecting.is_empty() {
-                meshes = selecting;
+            match selecting.as_slice() {
+                [] => {}
+                [mesh] => return Ok(mesh.aws_name()),
+                _ => meshes = selecting,
             }
         }
         match (meshes.as_slice(), &self.options.mesh) {

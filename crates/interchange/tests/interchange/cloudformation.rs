@@ -427,3 +427,96 @@ fn few_lines_cannot_make_endless_text() {
         "{reading:?}"
     );
 }
+
+#[test]
+fn what_an_export_lacks_is_told_where_it_is_imported() {
+    let exporting = "Resources: {}\nOutputs:\n\n\n\n\n\n\n  \
+                     Name: {Value: !Ref Nothing, Export: {Name: name}}\n";
+    let importing = "Resources:\n  Mesh:\n    Type: AWS::AppMesh::Mesh\n    Properties:\n      \
+                     MeshName: !ImportValue name\n";
+    let sources = [("importing", importing), ("exporting", exporting)];
+    let sources = sources.map(|(name, text)| crate::world::source(name, text));
+    // The one that exports has nothing else to say.
+    let sources = sources.map(|source| Source {
+        text: format!("AWSTemplateFormatVersion: '2010-09-09'\n{}", source.text),
+        ..source
+    });
+    let reading = interchange::read(&sources, &options());
+    assert_eq!(
+        refusals(&reading),
+        ["6: Mesh (Mesh): Nothing is neither parameter nor resource"]
+    );
+    assert_eq!(reading.refused[0].place.file, "importing");
+}
+
+#[test]
+fn a_dynamic_reference_needs_its_value() {
+    let text = r#"Resources:
+  Plain: {Type: AWS::AppMesh::Mesh, Properties: {MeshName: "a-{{resolve:ssm:/mesh:1}}"}}
+  Made: {Type: AWS::AppMesh::Mesh, Properties: {MeshName: !Join ["", ["b-{{resolve:ssm:/", "mesh:1}}"]]}}
+"#;
+    let reading = read(text);
+    let reason = "{{resolve:ssm:/mesh:1}} is looked up when the stack is made";
+    assert_eq!(
+        refusals(&reading),
+        [
+            format!("2: Plain (Mesh): {reason}"),
+            format!("3: Made (Mesh): {reason}")
+        ]
+    );
+    assert_eq!(
+        reading.refused[0].hint.as_deref(),
+        Some("give it with --value '{{resolve:ssm:/mesh:1}}=VALUE'")
+    );
+    let mut given = options();
+    let key = "{{resolve:ssm:/mesh:1}}".to_owned();
+    given.values.insert(key, "shop".to_owned());
+    let reading = read_with(text, &given);
+    assert_eq!(reading.refused, vec![]);
+    let paths: Vec<String> = reading.documents.iter().map(|one| one.id.path()).collect();
+    assert_eq!(paths, ["mesh/a-shop", "mesh/b-shop"]);
+}
+
+#[test]
+fn a_parameter_has_one_of_its_allowed_values() {
+    let text = r#"Parameters:
+  Name: {Type: String, AllowedValues: [shop, test]}
+  Names: {Type: CommaDelimitedList, AllowedValues: [a, b], Default: "a, b"}
+Resources:
+  One: {Type: AWS::AppMesh::Mesh, Properties: {MeshName: !Ref Name}}
+  Other: {Type: AWS::AppMesh::Mesh, Properties: {MeshName: !Select [0, !Ref Names]}}
+"#;
+    let given = |name: &str, names: &str| {
+        let mut options = options();
+        let parameters = [("Name", name), ("Names", names)];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        options.parameters.extend(parameters);
+        refusals(&read_with(text, &options))
+    };
+    assert_eq!(given("shop", "b,a"), Vec::<String>::new());
+    assert_eq!(
+        given("Shop", "a, c"),
+        [
+            "5: One (Mesh): the parameter Name is `Shop`, allowed are shop, test",
+            "6: Other (Mesh): the parameter Names is `c`, allowed are a, b",
+        ]
+    );
+}
+
+#[test]
+fn truth_values_are_those_of_yaml_1_1() {
+    let text = r#"Parameters:
+  Wanted: {Type: String, Default: Yes}
+  Quoted: {Type: String, Default: "Yes"}
+Conditions:
+  IsWanted: !Equals [!Ref Wanted, "true"]
+  IsQuoted: !Equals [!Ref Quoted, "Yes"]
+  IsOff: !Equals [OFF, False]
+Resources:
+  One: {Type: AWS::AppMesh::Mesh, Condition: IsWanted, Properties: {MeshName: one}}
+  Two: {Type: AWS::AppMesh::Mesh, Condition: IsQuoted, Properties: {MeshName: two}}
+  On: {Type: AWS::AppMesh::Mesh, Condition: IsOff, Properties: {}}
+"#;
+    let paths: Vec<String> = documents(text).iter().map(|one| one.id.path()).collect();
+    assert_eq!(paths, ["mesh/one", "mesh/two", "mesh/On"]);
+}

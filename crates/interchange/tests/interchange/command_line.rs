@@ -1,10 +1,10 @@
 //! JSON of the `aws` command line, in every form that it comes in.
 
-use interchange::Options;
+use interchange::{Options, Source};
 use model::Timestamp;
 use serde_json::json;
 
-use crate::world::{documents, options, read, read_with, refusals, spec_of};
+use crate::world::{documents, options, read, read_with, refusals, source, spec_of};
 
 /// As `aws appmesh describe-virtual-node` prints it.
 pub(crate) const DESCRIBED: &str = r#"{
@@ -212,4 +212,51 @@ fn malformed_json_is_refused_with_its_line() {
         refusals(&read(&deep)),
         ["1: the text: is nested deeper than 64 levels"]
     );
+}
+
+#[test]
+fn what_boto3_adds_to_a_response_is_passed_over() {
+    let text = DESCRIBED.replacen('{', r#"{"ResponseMetadata": {"HTTPStatusCode": 200},"#, 1);
+    assert_eq!(documents(&text).len(), 1);
+}
+
+#[test]
+fn descriptions_with_other_tags_differ() {
+    let tagged = |tags: &str| format!(r#"{{"meshName": "m", "spec": {{}}, "tags": [{tags}]}}"#);
+    let (one, other) = (
+        r#"{"key": "team", "value": "a"}"#,
+        r#"{"key": "team", "value": "b"}"#,
+    );
+    let reading = read(&format!("{}\n{}", tagged(one), tagged(other)));
+    assert_eq!(
+        refusals(&reading),
+        ["2: mesh/m: is described differently at mesh:1"]
+    );
+    assert_eq!(
+        documents(&format!("{}\n{}", tagged(one), tagged(one))).len(),
+        1
+    );
+    let reading = read(&tagged(&format!("{one}, {other}")));
+    assert_eq!(refusals(&reading), ["1: mesh/m: tags: team is given twice"]);
+}
+
+#[test]
+fn a_malformed_text_that_was_found_is_refused_only_if_it_may_be_of_a_mesh() {
+    let found = |text: &str| {
+        let source = Source {
+            found: true,
+            ..source("mesh", text)
+        };
+        interchange::read(&[source], &options())
+    };
+    let chart = found("{{ if .Values.web }}\nkind: [\n");
+    assert_eq!(chart.refused, vec![]);
+    assert_eq!(chart.ignored.len(), 1);
+    for text in [
+        "apiVersion: appmesh.k8s.aws/v1beta2\nkind: [\n",
+        "Type: AWS::AppMesh::Mesh\nSpec: [\n",
+        "{\"meshName\": [",
+    ] {
+        assert_eq!(found(text).refused.len(), 1, "{text}");
+    }
 }

@@ -300,3 +300,40 @@ spec:
         ]
     );
 }
+
+#[test]
+fn the_mesh_that_selects_the_namespace_is_meant_before_the_one_that_is_given() {
+    let given = Options {
+        mesh: Some("given".to_owned()),
+        ..options()
+    };
+    let mesh_of = |text: &str| {
+        let reading = read_with(text, &given);
+        let mut nodes = reading.documents.into_iter().map(|document| document.id);
+        nodes
+            .find(|id| id.path().contains("/virtualNode/web_"))
+            .unwrap()
+            .mesh
+    };
+    assert_eq!(mesh_of(CLUSTER), "apps-mesh");
+    // Neither selects it.
+    let unlabelled = CLUSTER.replace("{mesh: apps, gateway: edge}", "{gateway: edge}");
+    let unlabelled = unlabelled.replace("operator: NotIn", "operator: In");
+    assert_eq!(mesh_of(&unlabelled), "given");
+}
+
+#[test]
+fn a_name_without_a_digit_is_no_number() {
+    let cluster = |name: &str| {
+        format!(
+            "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualNode\nmetadata: {{name: n}}\n\
+             spec: {{meshRef: {{name: m}}, serviceDiscovery: {{dns: {{hostname: {name}}}}}}}\n"
+        )
+    };
+    for name in ["infinity", "nan", "inf"] {
+        assert_eq!(documents(&cluster(name)).len(), 1, "{name}");
+    }
+    for name in ["1", "1e3", "-.5"] {
+        assert_eq!(refusals(&read(&cluster(name))).len(), 1, "{name}");
+    }
+}

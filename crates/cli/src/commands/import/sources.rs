@@ -22,32 +22,41 @@ struct Unreadable {
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     for path in paths {
-        add(path, &mut sources).map_err(|source| {
-            let path = path.clone();
-            Failure::new(Exit::Invalid, Unreadable { path, source })
-        })?;
+        add(path, &mut sources).map_err(|unreadable| Failure::new(Exit::Invalid, unreadable))?;
     }
     Ok(sources)
 }
 
-fn add(path: &Path, sources: &mut Vec<Source>) -> std::io::Result<()> {
+fn add(path: &Path, sources: &mut Vec<Source>) -> Result<(), Unreadable> {
     if path == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| unreadable(path, error))?;
         sources.push(source("standard input", text, false));
     } else if path.is_dir() {
         let mut files = Vec::new();
-        find(path, &mut files)?;
+        find(path, &mut files).map_err(|error| unreadable(path, error))?;
         files.sort();
         for file in files {
             let name = file.display().to_string();
-            sources.push(source(&name, std::fs::read_to_string(&file)?, true));
+            sources.push(source(&name, text(&file)?, true));
         }
     } else {
-        let text = std::fs::read_to_string(path)?;
-        sources.push(source(&path.display().to_string(), text, false));
+        let name = path.display().to_string();
+        sources.push(source(&name, text(path)?, false));
     }
     Ok(())
+}
+
+/// The file itself is to blame, not the directory that it was found in.
+fn text(path: &Path) -> Result<String, Unreadable> {
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Unreadable {
+    let path = path.to_owned();
+    Unreadable { path, source }
 }
 
 fn source(name: &str, text: String, found: bool) -> Source {
@@ -72,4 +81,21 @@ fn find(directory: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_no_text_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("latin.json");
+        std::fs::write(&file, b"{\"name\": \"caf\xe9\"}").unwrap();
+        for path in [directory.path(), &file] {
+            let unreadable = add(path, &mut Vec::new()).unwrap_err();
+            let expected = format!("could not read {}", file.display());
+            assert_eq!(unreadable.to_string(), expected);
+        }
+    }
 }
