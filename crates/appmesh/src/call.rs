@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use http::Request;
-use model::{Error, Kind, ResourceId, Violation, check, rules};
+use model::{Error, Kind, LocalId, ResourceId, Violation, check, rules};
 use percent_encoding::percent_decode_str;
 
 use crate::body::Body;
@@ -53,18 +53,13 @@ impl<'r> Call<'r> {
 
     /// The resource of this name in the place that the path names.
     pub(crate) fn id_with_name(&self, kind: Kind, name: String) -> ResourceId {
-        let mesh = || self.label(Kind::Mesh);
-        match kind {
-            Kind::Mesh => ResourceId::mesh(name),
-            Kind::VirtualNode => ResourceId::virtual_node(mesh(), name),
-            Kind::VirtualRouter => ResourceId::virtual_router(mesh(), name),
-            Kind::VirtualService => ResourceId::virtual_service(mesh(), name),
-            Kind::VirtualGateway => ResourceId::virtual_gateway(mesh(), name),
-            Kind::Route => ResourceId::route(mesh(), self.label(Kind::VirtualRouter), name),
-            Kind::GatewayRoute => {
-                ResourceId::gateway_route(mesh(), self.label(Kind::VirtualGateway), name)
-            }
-        }
+        let parent = match kind {
+            Kind::Mesh => return ResourceId::mesh(name),
+            Kind::Route => self.label(Kind::VirtualRouter),
+            Kind::GatewayRoute => self.label(Kind::VirtualGateway),
+            _ => String::new(),
+        };
+        ResourceId::new(self.label(Kind::Mesh), LocalId::of(kind, parent, name))
     }
 
     /// The name of this kind in the path; empty, and so refused later, if the path has none.

@@ -147,21 +147,13 @@ fn identify(kind: Kind, attributes: &Node) -> Result<ResourceId, Mismatch> {
         )),
     };
     let name = required("name")?;
-    let local = match kind {
+    let parent = match kind {
         Kind::Mesh => return Ok(ResourceId::mesh(name)),
-        Kind::VirtualNode => LocalId::VirtualNode(name),
-        Kind::VirtualRouter => LocalId::VirtualRouter(name),
-        Kind::VirtualService => LocalId::VirtualService(name),
-        Kind::VirtualGateway => LocalId::VirtualGateway(name),
-        Kind::Route => LocalId::Route {
-            router: required("virtual_router_name")?,
-            name,
-        },
-        Kind::GatewayRoute => LocalId::GatewayRoute {
-            gateway: required("virtual_gateway_name")?,
-            name,
-        },
+        Kind::Route => required("virtual_router_name")?,
+        Kind::GatewayRoute => required("virtual_gateway_name")?,
+        _ => String::new(),
     };
+    let local = LocalId::of(kind, parent, name);
     Ok(ResourceId::new(required("mesh_name")?, local))
 }
 

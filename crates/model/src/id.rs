@@ -112,6 +112,29 @@ impl Kind {
     }
 }
 
+impl LocalId {
+    /// The identifier of that kind; only routes and gateway routes have a parent beside the mesh, which
+    /// is not looked at for others, as a name is not for a mesh.
+    pub fn of(kind: Kind, parent: impl Into<String>, name: impl Into<String>) -> Self {
+        let (parent, name) = (parent.into(), name.into());
+        match kind {
+            Kind::Mesh => LocalId::Mesh,
+            Kind::VirtualNode => LocalId::VirtualNode(name),
+            Kind::VirtualRouter => LocalId::VirtualRouter(name),
+            Kind::VirtualService => LocalId::VirtualService(name),
+            Kind::VirtualGateway => LocalId::VirtualGateway(name),
+            Kind::Route => LocalId::Route {
+                router: parent,
+                name,
+            },
+            Kind::GatewayRoute => LocalId::GatewayRoute {
+                gateway: parent,
+                name,
+            },
+        }
+    }
+}
+
 impl ResourceId {
     pub fn new(mesh: impl Into<String>, local: LocalId) -> Self {
         Self {

@@ -106,7 +106,8 @@ impl Snapshot {
         mesh: &'s str,
         kind: Kind,
     ) -> impl Iterator<Item = &'s Arc<Resource>> {
-        self.starting_at(ResourceId::new(mesh, first_of(kind)))
+        // Names are never empty: this one is less than all of the kind.
+        self.starting_at(ResourceId::new(mesh, LocalId::of(kind, "", "")))
             .take_while(move |resource| resource.id.mesh == mesh && resource.id.kind() == kind)
     }
 
@@ -228,25 +229,5 @@ impl Snapshot {
         self.resources
             .range((Bound::Included(first), Bound::Unbounded))
             .map(|(_, resource)| resource)
-    }
-}
-
-/// The least identifier of a kind: names are never empty.
-fn first_of(kind: Kind) -> LocalId {
-    let none = String::new;
-    match kind {
-        Kind::Mesh => LocalId::Mesh,
-        Kind::VirtualNode => LocalId::VirtualNode(none()),
-        Kind::VirtualRouter => LocalId::VirtualRouter(none()),
-        Kind::VirtualService => LocalId::VirtualService(none()),
-        Kind::VirtualGateway => LocalId::VirtualGateway(none()),
-        Kind::Route => LocalId::Route {
-            router: none(),
-            name: none(),
-        },
-        Kind::GatewayRoute => LocalId::GatewayRoute {
-            gateway: none(),
-            name: none(),
-        },
     }
 }

@@ -170,22 +170,7 @@ fn identify(template: &Template<'_>, logical_id: &str, node: &Node) -> Outcome<I
     }
     let parent = parent_property(kind).map(required).transpose()?;
     let parent = parent.unwrap_or_default();
-    let local = match kind {
-        Kind::Mesh => LocalId::Mesh,
-        Kind::VirtualNode => LocalId::VirtualNode(name),
-        Kind::VirtualRouter => LocalId::VirtualRouter(name),
-        Kind::VirtualService => LocalId::VirtualService(name),
-        Kind::VirtualGateway => LocalId::VirtualGateway(name),
-        Kind::Route => LocalId::Route {
-            router: parent,
-            name,
-        },
-        Kind::GatewayRoute => LocalId::GatewayRoute {
-            gateway: parent,
-            name,
-        },
-    };
-    let id = ResourceId::new(required("MeshName")?, local);
+    let id = ResourceId::new(required("MeshName")?, LocalId::of(kind, parent, name));
     Ok(Identity { id, derived })
 }
 

@@ -22,22 +22,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn id(kind: Kind) -> impl Strategy<Value = ResourceId> {
     (name(), name(), name()).prop_map(move |(mesh, parent, name)| {
-        let local = match kind {
-            Kind::Mesh => LocalId::Mesh,
-            Kind::VirtualNode => LocalId::VirtualNode(name),
-            Kind::VirtualRouter => LocalId::VirtualRouter(name),
-            Kind::VirtualService => LocalId::VirtualService(name),
-            Kind::VirtualGateway => LocalId::VirtualGateway(name),
-            Kind::Route => LocalId::Route {
-                router: parent,
-                name,
-            },
-            Kind::GatewayRoute => LocalId::GatewayRoute {
-                gateway: parent,
-                name,
-            },
-        };
-        ResourceId::new(mesh, local)
+        ResourceId::new(mesh, LocalId::of(kind, parent, name))
     })
 }
 

@@ -12,15 +12,7 @@ pub(crate) fn any_id() -> impl Strategy<Value = ResourceId> {
 
 /// The identifier of that kind; only routes and gateway routes have a parent of their own.
 pub(crate) fn id(kind: Kind, mesh: &str, parent: &str, name: &str) -> ResourceId {
-    match kind {
-        Kind::Mesh => ResourceId::mesh(mesh),
-        Kind::VirtualNode => ResourceId::virtual_node(mesh, name),
-        Kind::VirtualRouter => ResourceId::virtual_router(mesh, name),
-        Kind::VirtualService => ResourceId::virtual_service(mesh, name),
-        Kind::VirtualGateway => ResourceId::virtual_gateway(mesh, name),
-        Kind::Route => ResourceId::route(mesh, parent, name),
-        Kind::GatewayRoute => ResourceId::gateway_route(mesh, parent, name),
-    }
+    ResourceId::new(mesh, LocalId::of(kind, parent, name))
 }
 
 proptest! {
