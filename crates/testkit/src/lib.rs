@@ -5,6 +5,7 @@
 
 pub mod backend;
 pub mod load;
+pub mod python;
 pub mod raw;
 mod wait;
 

@@ -3,8 +3,6 @@
 //! The interpreter that has `botocore` comes from `SERIN_TEST_PYTHON`, else it is `python3`.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::process::Command;
 
 use serde::Deserialize;
 
@@ -82,19 +80,9 @@ pub(crate) enum Form {
 const SCRIPT: &str = "import botocore.loaders, json; \
     print(json.dumps(botocore.loaders.Loader().load_service_model('appmesh', 'service-2')))";
 
-const INSTALL: &str = "install botocore with `python3 -m venv .venv && .venv/bin/pip install botocore` \
-                       and set SERIN_TEST_PYTHON to the absolute path of .venv/bin/python";
-
 impl Service {
     pub(crate) fn load() -> Self {
-        let python = env::var("SERIN_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let output = Command::new(&python)
-            .args(["-B", "-c", SCRIPT])
-            .output()
-            .unwrap_or_else(|error| panic!("cannot start {python}: {error}; {INSTALL}"));
-        let report = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{report}; {INSTALL}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        serde_json::from_str(&testkit::python::run(&["-c", SCRIPT], "")).unwrap()
     }
 
     pub(crate) fn shape(&self, member: &Member) -> &Shape {

@@ -4,8 +4,6 @@
 //! interpreter comes from `SERIN_TEST_PYTHON`, else it is `python3`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use appmesh::Operation;
 use bytes::Bytes;
@@ -249,27 +247,9 @@ fn asked<T: DeserializeOwned>(name: &str, input: impl Iterator<Item = Value>) ->
 }
 
 fn script(name: &str, input: &str) -> String {
-    let python = std::env::var("SERIN_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/botocore/");
-    let mut child = Command::new(&python)
-        .args(["-B", &format!("{path}{name}")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {python}: {error}; {INSTALL}"));
-    // A script that could not start has closed its input; its own report says why.
-    let sent = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let report = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !report.contains("No module named 'botocore'"),
-        "{python} has no botocore; {INSTALL}"
+    let path = format!(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/botocore/{}"),
+        name
     );
-    assert!(output.status.success(), "{name} failed:\n{report}");
-    sent.unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    testkit::python::run(&[&path], input)
 }
-
-const INSTALL: &str = "install it with `python3 -m venv .venv && .venv/bin/pip install botocore` \
-                       and set SERIN_TEST_PYTHON to the absolute path of .venv/bin/python";

@@ -2,7 +2,6 @@
 //!
 //! The interpreter comes from `SERIN_TEST_PYTHON`, else it is `python3`.
 
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use http::Request;
@@ -42,25 +41,10 @@ fn what_botocore_signs_verifies() {
 }
 
 fn signed_by_botocore() -> Vec<Signed> {
-    let python = std::env::var("SERIN_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/botocore/sign.py");
-    let output = Command::new(&python)
-        .args(["-B", script, "20150830", "500"])
-        .output()
-        .unwrap_or_else(|error| panic!("cannot start {python}: {error}; {INSTALL}"));
-    let report = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !report.contains("No module named 'botocore'"),
-        "{python} has no botocore; {INSTALL}"
-    );
-    assert!(output.status.success(), "{report}");
-    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = testkit::python::run(&[script, "20150830", "500"], "");
     let lines = lines.lines();
     lines
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
-
-const INSTALL: &str = "install it with `python3 -m venv .venv && .venv/bin/pip install -r \
-                       scripts/requirements.txt` and set SERIN_TEST_PYTHON to the absolute path of \
-                       .venv/bin/python";
