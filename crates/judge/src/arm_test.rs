@@ -19,6 +19,8 @@
 //! would save a dead canary nothing (2 failures at a share of 1 or 5 %, 3 at 10 %, which is the fewest any
 //! prior can need; 4 at 20 % and 8 at 50 %, one more than that) and cost a twofold regression 15 % more.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     mixture::{log_mean, times},
     share::Share,
@@ -28,7 +30,8 @@ use crate::{
 pub const RATIOS: [f64; 8] = [1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0];
 
 /// Bad events of one kind whose requests were drawn at one share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BadEvents {
     pub share: Share,
     pub canary: u64,

@@ -30,7 +30,7 @@
 //! failure, and the smaller stakes carry services that fail more often than that.
 
 use crate::{
-    counts::Level,
+    counts::Cell,
     mixture::{log_mean, times},
 };
 
@@ -63,8 +63,8 @@ impl Payoff {
         }
     }
 
-    fn of(&self, level: &Level) -> f64 {
-        let Level { tally, .. } = level;
+    fn of(&self, cell: &Cell) -> f64 {
+        let Cell { tally, .. } = cell;
         times(tally.canary.successes, self.success)
             + times(tally.stable.successes, self.success)
             + times(tally.canary.failures, self.canary_failure)
@@ -99,9 +99,9 @@ pub struct Outlook {
 
 /// The logarithm of the evidence that the canary's excess of failures is below `excess`.
 ///
-/// Levels without canary traffic carry none and are left out.
-pub fn log_e(levels: impl Iterator<Item = Level> + Clone, excess: f64) -> f64 {
-    let logs = STAKES.map(|(stake, _)| log_e_of_stake(levels.clone(), excess, stake));
+/// Cells without canary traffic carry none and are left out.
+pub fn log_e(cells: impl Iterator<Item = Cell> + Clone, excess: f64) -> f64 {
+    let logs = STAKES.map(|(stake, _)| log_e_of_stake(cells.clone(), excess, stake));
     mean_over_stakes(&logs)
 }
 
@@ -110,10 +110,10 @@ pub fn log_e(levels: impl Iterator<Item = Level> + Clone, excess: f64) -> f64 {
 ///
 /// The risk is that the bound is ever below a *constant* excess. Where the excess itself varies, the risk
 /// holds for each value fixed beforehand, as the certificate's is, not for all at once.
-pub fn excess_bound(levels: impl Iterator<Item = Level> + Clone, threshold: f64) -> f64 {
+pub fn excess_bound(cells: impl Iterator<Item = Cell> + Clone, threshold: f64) -> f64 {
     /// Halvings of [0, 1]: finer than a millionth, a ten-thousandth of a point.
     const HALVINGS: u32 = 20;
-    let excluded = |excess| log_e(levels.clone(), excess) >= threshold;
+    let excluded = |excess| log_e(cells.clone(), excess) >= threshold;
     if excluded(0.0) {
         return 0.0;
     }
@@ -132,7 +132,7 @@ pub fn excess_bound(levels: impl Iterator<Item = Level> + Clone, threshold: f64)
 /// How many more requests, of both arms, bring the evidence to `threshold` if the traffic goes on as
 /// foreseen; `None` if none ever do.
 pub fn requests_missing(
-    levels: impl Iterator<Item = Level> + Clone,
+    cells: impl Iterator<Item = Cell> + Clone,
     excess: f64,
     threshold: f64,
     outlook: &Outlook,
@@ -142,7 +142,7 @@ pub fn requests_missing(
     if outlook.share <= 0.0 {
         return None;
     }
-    let now = STAKES.map(|(stake, _)| log_e_of_stake(levels.clone(), excess, stake));
+    let now = STAKES.map(|(stake, _)| log_e_of_stake(cells.clone(), excess, stake));
     let gain = STAKES.map(|(stake, _)| Payoff::new(stake, outlook.share, excess).expected(outlook));
     let reached = |requests: u64| {
         let mut logs = now;
@@ -170,11 +170,11 @@ pub fn requests_missing(
     Some(enough)
 }
 
-fn log_e_of_stake(levels: impl Iterator<Item = Level>, excess: f64, stake: f64) -> f64 {
-    levels
-        .map(|level| (level, level.share.as_f64()))
+fn log_e_of_stake(cells: impl Iterator<Item = Cell>, excess: f64, stake: f64) -> f64 {
+    cells
+        .map(|cell| (cell, cell.share.as_f64()))
         .filter(|&(_, share)| share > 0.0)
-        .map(|(level, share)| Payoff::new(stake, share, excess).of(&level))
+        .map(|(cell, share)| Payoff::new(stake, share, excess).of(&cell))
         .sum()
 }
 

@@ -1,27 +1,47 @@
 //! What happened, as integers: for every share that was in force, how each arm's requests ended.
 //!
-//! These counts are all the judge remembers of the traffic. Integers add in any order, so the same
-//! requests give the same counts however they were batched and whichever proxy reported first; all
-//! floating-point work starts afresh from them, level by level in the order of the shares.
+//! Integers add in any order, so the same requests give the same counts however they were batched and
+//! whichever proxy reported first; what is computed from them starts afresh, share by share in the order of
+//! the shares.
 //!
-//! A request belongs to the share in force when its arm was drawn, however late it ends, and counts once,
-//! when it has ended, retries included. Requests a caller gave up on are no failures but still count.
-//! Requests that a rule other than the coin sent to an arm (a header) must be left out.
+//! # What is counted
+//!
+//! - A request belongs to the share in force when its arm was drawn, however late it ends. So proxies may
+//!   switch shares at different instants.
+//! - It counts once, when it has ended: retries keep their arm and are part of it.
+//! - Requests a caller gave up on are no failures but count.
+//! - Requests that a rule other than the coin sent to an arm (a header) are left out altogether.
+//! - Where the coin is thrown for a *user* (sticky), the user is the unit: one success for the first request
+//!   that did not fail, one failure for the first that did, and nothing else. A user whose requests all
+//!   fail is one coin, however often it comes back.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::share::Share;
+use crate::{arm_test::BadEvents, histogram::Histogram, share::Share};
 
 /// How the requests of one arm ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Arm {
     /// Requests that ended and did not fail.
     pub successes: u64,
     /// Requests a user saw fail: 5xx, reset, time-out, nobody there.
     pub failures: u64,
+    /// Among the failures, those the application itself answered (5xx).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub server_errors: u64,
+    /// Among the successes, those answered with 4xx.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub client_errors: u64,
+    /// Requests whose draw fell on this arm, ended or not; 0 on both arms where this is not reported.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub routed: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Arm {
@@ -30,13 +50,29 @@ impl Arm {
     }
 
     pub(crate) fn add(&mut self, other: Self) {
-        self.successes = self.successes.saturating_add(other.successes);
-        self.failures = self.failures.saturating_add(other.failures);
+        for (sum, count) in self.counts_mut().into_iter().zip(other.counts()) {
+            *sum = sum.saturating_add(count);
+        }
     }
 
     pub(crate) fn halve(&mut self) {
-        self.successes /= 2;
-        self.failures /= 2;
+        for count in self.counts_mut() {
+            *count /= 2;
+        }
+    }
+
+    fn counts(mut self) -> [u64; 5] {
+        self.counts_mut().map(|count| *count)
+    }
+
+    fn counts_mut(&mut self) -> [&mut u64; 5] {
+        [
+            &mut self.successes,
+            &mut self.failures,
+            &mut self.server_errors,
+            &mut self.client_errors,
+            &mut self.routed,
+        ]
     }
 }
 
@@ -70,12 +106,44 @@ impl Tally {
     }
 }
 
-/// What happened while one share was in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How long the requests of both arms took that ended, callers who gave up left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latencies {
+    pub canary: Histogram,
+    pub stable: Histogram,
+}
+
+impl Latencies {
+    pub fn is_empty(&self) -> bool {
+        self.canary.is_empty() && self.stable.is_empty()
+    }
+}
+
+/// What is new at one share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     pub share: Share,
     pub tally: Tally,
+    #[serde(default, skip_serializing_if = "Latencies::is_empty")]
+    pub latency: Latencies,
+}
+
+impl Level {
+    /// What is new where latencies are not known.
+    pub fn new(share: Share, tally: Tally) -> Self {
+        Self {
+            share,
+            tally,
+            latency: Latencies::default(),
+        }
+    }
+
+    pub(crate) fn cell(&self) -> Cell {
+        let Self { share, tally, .. } = *self;
+        Cell { share, tally }
+    }
 }
 
 /// What is new since the last batch, oldest share first: the last one is the share now in force.
@@ -83,6 +151,26 @@ pub struct Level {
 #[serde(deny_unknown_fields)]
 pub struct Batch {
     pub levels: Vec<Level>,
+    /// Tasks that ended by themselves, where a driver tells: the share is the canary's share of the tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restarts: Vec<BadEvents>,
+}
+
+impl Batch {
+    pub fn of(level: Level) -> Self {
+        Self {
+            levels: vec![level],
+            restarts: Vec::new(),
+        }
+    }
+}
+
+/// All that was counted at one share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    pub share: Share,
+    pub tally: Tally,
 }
 
 /// Everything counted so far, by share.
@@ -93,33 +181,33 @@ pub struct Batch {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Record", into = "Record")]
 pub struct Counts {
-    levels: BTreeMap<Share, Tally>,
+    cells: BTreeMap<Share, Tally>,
     beyond: Tally,
 }
 
 impl Counts {
     pub const MOST_SHARES: usize = 64;
 
-    pub fn add(&mut self, level: Level) {
-        let room = self.levels.len() < Self::MOST_SHARES;
-        match self.levels.get_mut(&level.share) {
-            Some(tally) => tally.add(level.tally),
+    pub fn add(&mut self, cell: Cell) {
+        let room = self.cells.len() < Self::MOST_SHARES;
+        match self.cells.get_mut(&cell.share) {
+            Some(tally) => tally.add(cell.tally),
             None if room => {
-                self.levels.insert(level.share, level.tally);
+                self.cells.insert(cell.share, cell.tally);
             }
-            None => self.beyond.add(level.tally),
+            None => self.beyond.add(cell.tally),
         }
     }
 
     /// Smallest share first.
-    pub fn levels(&self) -> impl Iterator<Item = Level> + Clone + '_ {
-        self.levels
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + Clone + '_ {
+        self.cells
             .iter()
-            .map(|(&share, &tally)| Level { share, tally })
+            .map(|(&share, &tally)| Cell { share, tally })
     }
 
     pub fn at(&self, share: Share) -> Tally {
-        self.levels.get(&share).copied().unwrap_or_default()
+        self.cells.get(&share).copied().unwrap_or_default()
     }
 
     /// Requests that give no evidence because too many different shares were in force before.
@@ -129,7 +217,7 @@ impl Counts {
 
     pub fn total(&self) -> Tally {
         let mut total = self.beyond;
-        self.levels.values().for_each(|&tally| total.add(tally));
+        self.cells.values().for_each(|&tally| total.add(tally));
         total
     }
 }
@@ -138,7 +226,7 @@ impl Counts {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
-    levels: Vec<Level>,
+    levels: Vec<Cell>,
     beyond: Tally,
 }
 
@@ -148,10 +236,7 @@ impl From<Record> for Counts {
             beyond: record.beyond,
             ..Self::default()
         };
-        record
-            .levels
-            .into_iter()
-            .for_each(|level| counts.add(level));
+        record.levels.into_iter().for_each(|cell| counts.add(cell));
         counts
     }
 }
@@ -159,7 +244,7 @@ impl From<Record> for Counts {
 impl From<Counts> for Record {
     fn from(counts: Counts) -> Self {
         Self {
-            levels: counts.levels().collect(),
+            levels: counts.cells().collect(),
             beyond: counts.beyond,
         }
     }

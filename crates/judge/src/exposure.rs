@@ -121,18 +121,17 @@ mod tests {
             canary: Arm {
                 successes,
                 failures,
+                ..Arm::default()
             },
             stable: Arm {
                 successes: 19 * successes,
                 failures: 19 * failures,
+                ..Arm::default()
             },
         };
-        let levels = vec![Level {
-            share: Share::new(1, 20).unwrap(),
-            tally,
-        }];
+        let level = Level::new(Share::new(1, 20).unwrap(), tally);
         let mut state = State::default();
-        state.absorb(&Config::default(), &Batch { levels });
+        state.absorb(&Config::default(), &Batch::of(level));
         state
     }
 
@@ -182,16 +181,13 @@ mod tests {
         let mut state = State::default();
         let tally = Tally {
             canary: Arm {
-                successes: 0,
                 failures: 9,
+                ..Arm::default()
             },
             stable: Arm::default(),
         };
-        let levels = vec![Level {
-            share: Share::new(1, 20).unwrap(),
-            tally,
-        }];
-        state.absorb(&Config::default(), &Batch { levels });
+        let level = Level::new(Share::new(1, 20).unwrap(), tally);
+        state.absorb(&Config::default(), &Batch::of(level));
         assert_eq!(next(&state, &exposure(1.0, 2), 500), 0);
     }
 

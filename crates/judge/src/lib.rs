@@ -19,6 +19,7 @@ pub mod certificate;
 mod config;
 mod counts;
 mod exposure;
+mod histogram;
 mod interval;
 mod mixture;
 mod replay;
@@ -28,8 +29,9 @@ mod state;
 mod verdict;
 
 pub use config::{Config, ConfigError, Settings};
-pub use counts::{Arm, Batch, Counts, Level, Tally};
+pub use counts::{Arm, Batch, Cell, Counts, Latencies, Level, Tally};
 pub use exposure::{Exposure, next_share};
+pub use histogram::{Bin, Histogram};
 pub use interval::{Interval, Rate, interval};
 pub use replay::{Replay, replay};
 pub use share::{BasisPoints, Share, ShareError};

@@ -105,7 +105,7 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
 fn shares(state: &State) -> String {
     let mut with_failures = state
         .counts()
-        .levels()
+        .cells()
         .filter(|level| level.tally.failures() > 0 && level.share.is_split())
         .map(|level| level.share.as_f64());
     let first = with_failures.next();

@@ -51,8 +51,8 @@ impl State {
         if self.rolled_back {
             return Decision::RollBack;
         }
-        for &level in &batch.levels {
-            self.counts.add(level);
+        for level in &batch.levels {
+            self.counts.add(level.cell());
             self.remember(level.tally);
             self.share = Some(level.share);
         }
@@ -93,7 +93,7 @@ impl State {
     }
 
     pub(crate) fn failures(&self) -> impl Iterator<Item = BadEvents> + Clone + '_ {
-        self.counts.levels().map(|level| BadEvents {
+        self.counts.cells().map(|level| BadEvents {
             share: level.share,
             canary: level.tally.canary.failures,
             stable: level.tally.stable.failures,
@@ -108,12 +108,12 @@ impl State {
 
     /// The logarithm of the evidence that the canary's excess of failures is below the allowed one.
     pub(crate) fn log_e_for(&self, config: &Config) -> f64 {
-        certificate::log_e(self.counts.levels(), config.allowed_excess)
+        certificate::log_e(self.counts.cells(), config.allowed_excess)
     }
 
     /// The canary's excess of failures, from above.
     pub(crate) fn excess_bound(&self, config: &Config) -> f64 {
-        certificate::excess_bound(self.counts.levels(), config.promotion_threshold())
+        certificate::excess_bound(self.counts.cells(), config.promotion_threshold())
     }
 
     /// Whether the stable version itself fails too often now, and the canary has not been seen to do better.

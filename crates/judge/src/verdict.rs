@@ -136,7 +136,7 @@ impl State {
             stable_failing,
         };
         certificate::requests_missing(
-            self.counts().levels(),
+            self.counts().cells(),
             config.allowed_excess,
             config.promotion_threshold(),
             &outlook,

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use judge::{Arm, Config, Decision, State};
-use rollout::{FailureRate, Outcome, Policy, Scenario, Traffic, batch, run, scheduled};
+use judge::{Arm, Batch, Config, Decision, State};
+use rollout::{FailureRate, Outcome, Policy, Scenario, Traffic, run, scheduled};
 
 #[path = "../examples/simulate/rollout.rs"]
 mod rollout;
@@ -152,7 +152,7 @@ fn a_dead_canary_on_five_percent_is_condemned_by_its_second_failure() {
         while state.decision() == Decision::Continue {
             let level = traffic.until_failure(judge::BasisPoints::new(500), 60.0);
             failures += level.tally.canary.failures;
-            state.absorb(&Config::default(), &batch(level));
+            state.absorb(&Config::default(), &Batch::of(level));
         }
         assert_eq!((state.decision(), failures), (Decision::RollBack, 2));
     }

@@ -95,16 +95,14 @@ pub(crate) fn observed(share: Share, canary: (u64, u64), stable: (u64, u64)) -> 
     let arm = |(all, failures): (u64, u64)| judge::Arm {
         successes: all - failures,
         failures,
+        ..judge::Arm::default()
     };
+    let tally = judge::Tally {
+        canary: arm(canary),
+        stable: arm(stable),
+    };
+    let level = judge::Level::new(crate::state::judge_share(share), tally);
     Event::Observed {
-        batch: judge::Batch {
-            levels: vec![judge::Level {
-                share: crate::state::judge_share(share),
-                tally: judge::Tally {
-                    canary: arm(canary),
-                    stable: arm(stable),
-                },
-            }],
-        },
+        batch: judge::Batch::of(level),
     }
 }

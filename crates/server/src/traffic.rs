@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use judge::{Batch, Level, Tally};
+use judge::{Batch, Bin, Histogram, Latencies, Level, Tally};
 use model::Timestamp;
 use proxy::DataPlane;
 use view::observe::{Arm, Cell, Latency, Outcome};
@@ -120,6 +120,7 @@ impl Traffic {
                 .iter()
                 .filter_map(|cell| level(cell, canary))
                 .collect(),
+            restarts: Vec::new(),
         }
     }
 
@@ -136,18 +137,38 @@ fn level(cell: &Cell, canary: &str) -> Option<Level> {
     let weight = cell.arms.iter().find(|arm| arm.name == canary)?.weight;
     let share = judge::Share::new(weight, total).ok()?;
     let mut tally = Tally::default();
+    let mut latency = Latencies::default();
     for arm in &cell.arms {
-        let ended: u64 = arm.outcomes.values().sum();
-        let failures = failures(&arm.outcomes);
-        let side = if arm.name == canary {
-            &mut tally.canary
+        let (side, latency) = if arm.name == canary {
+            (&mut tally.canary, &mut latency.canary)
         } else {
-            &mut tally.stable
+            (&mut tally.stable, &mut latency.stable)
         };
-        side.failures += failures;
-        side.successes += ended - failures;
+        add(side, arm);
+        add_latency(latency, &arm.latency);
     }
-    (tally != Tally::default()).then_some(Level { share, tally })
+    (tally != Tally::default()).then_some(Level {
+        share,
+        tally,
+        latency,
+    })
+}
+
+fn add(side: &mut judge::Arm, arm: &Arm) {
+    let of = |outcome| arm.outcomes.get(&outcome).copied().unwrap_or_default();
+    let failures = failures(&arm.outcomes);
+    side.failures += failures;
+    side.successes += arm.outcomes.values().sum::<u64>() - failures;
+    side.server_errors += of(Outcome::ServerError);
+    side.client_errors += of(Outcome::ClientError);
+    side.routed += arm.routed;
+}
+
+fn add_latency(side: &mut Histogram, latency: &Latency) {
+    for (bucket, count) in latency.buckets() {
+        let (low, _) = Latency::bounds_of(bucket);
+        side.add(Bin::of_micros(low), count);
+    }
 }
 
 fn failures(outcomes: &BTreeMap<Outcome, u64>) -> u64 {
@@ -196,10 +217,10 @@ mod tests {
             (level.tally.stable.successes, level.tally.stable.failures),
             (90, 1)
         );
-        assert_eq!(
-            (level.tally.canary.successes, level.tally.canary.failures),
-            (6, 3)
-        );
+        let canary = level.tally.canary;
+        assert_eq!((canary.successes, canary.failures), (6, 3));
+        assert_eq!((canary.client_errors, canary.server_errors), (4, 0));
+        assert_eq!(level.tally.stable.server_errors, 1);
         assert!(super::level(&cell, "other").is_none());
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn run(scenario: &Scenario, policy: Policy, config: &Config, seed: u6
     while traffic.now < limit {
         let level = traffic.until_failure(share, next_step.min(limit));
         failed |= level.tally.canary.failures > 0;
-        let decision = state.absorb(config, &batch(level));
+        let decision = state.absorb(config, &Batch::of(level));
         let promoted = decision == Decision::Promote && matches!(policy, Policy::Adaptive);
         if decision == Decision::RollBack {
             let in_force = traffic.now + LOOP_LATENCY;
@@ -75,12 +75,6 @@ pub(crate) fn run(scenario: &Scenario, policy: Policy, config: &Config, seed: u6
         }
     }
     traffic.outcome(Decision::Continue)
-}
-
-pub(crate) fn batch(level: Level) -> Batch {
-    Batch {
-        levels: vec![level],
-    }
 }
 
 impl Policy {
@@ -169,17 +163,11 @@ impl Traffic {
                 end(&mut tally.stable, stable_fails)
             };
             if failed {
-                return Level {
-                    share: share.into(),
-                    tally,
-                };
+                return Level::new(share.into(), tally);
             }
         }
         self.now = until;
-        Level {
-            share: share.into(),
-            tally,
-        }
+        Level::new(share.into(), tally)
     }
 
     fn schedule_arrival(&mut self) {

@@ -1,19 +1,20 @@
 use proptest::prelude::*;
 
 use super::{Outlook, STAKES, excess_bound, log_e, requests_missing};
-use crate::{Arm, Level, Share, Tally};
+use crate::{Arm, Cell, Share, Tally};
 
 const DELTA: f64 = 0.005;
 /// `ln(1 / 0.005)`.
 const THRESHOLD: f64 = 5.298_317_366_548_036;
 
 /// `[successes, failures]` of each arm.
-fn at(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Level {
+fn at(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Cell {
     let arm = |[successes, failures]: [u64; 2]| Arm {
         successes,
         failures,
+        ..Arm::default()
     };
-    Level {
+    Cell {
         share: Share::new(weight, total).unwrap(),
         tally: Tally {
             canary: arm(canary),
@@ -25,7 +26,7 @@ fn at(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Level {
 /// Golden values: the formulas in mpmath at 40 digits.
 #[test]
 fn agrees_with_forty_digits() {
-    let golden: [(&[Level], f64, f64); 7] = [
+    let golden: [(&[Cell], f64, f64); 7] = [
         (
             &[at(7, 8, [900, 1], [120, 3])],
             3.107_667_795_420_64,
@@ -89,7 +90,7 @@ fn the_mean_evidence_for_a_canary_that_is_too_bad_is_at_most_one() {
         (0..1_u32 << requests.len())
             .map(|arms| {
                 let mut probability = 1.0;
-                let levels: Vec<Level> = (0..)
+                let levels: Vec<Cell> = (0..)
                     .zip(requests)
                     .map(|(index, &(twentieths, on_canary, on_stable))| {
                         let share = f64::from(twentieths) / 20.0;
@@ -176,7 +177,7 @@ fn the_missing_requests_are_those_that_earn_the_certificate() {
     assert!(missing(0, both_fail).unwrap() > 5 * all);
 }
 
-fn any_level() -> impl Strategy<Value = Level> {
+fn any_level() -> impl Strategy<Value = Cell> {
     let arm = || prop::array::uniform2(prop_oneof![0_u64..1000, any::<u64>()]);
     (any::<u32>(), 1..=u32::MAX, arm(), arm())
         .prop_map(|(weight, total, canary, stable)| at(weight.min(total), total, canary, stable))

@@ -1,29 +1,30 @@
 use proptest::prelude::*;
 
 use super::{Decision, State};
-use crate::{Arm, Batch, Config, Counts, Level, Share, Tally};
+use crate::{Arm, Batch, Cell, Config, Counts, Level, Share, Tally};
 
 fn level(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Level {
     let arm = |[successes, failures]: [u64; 2]| Arm {
         successes,
         failures,
+        ..Arm::default()
     };
-    Level {
-        share: Share::new(weight, total).unwrap(),
-        tally: Tally {
-            canary: arm(canary),
-            stable: arm(stable),
-        },
-    }
+    let tally = Tally {
+        canary: arm(canary),
+        stable: arm(stable),
+    };
+    Level::new(Share::new(weight, total).unwrap(), tally)
 }
 
 fn absorb(state: &mut State, level: Level) -> Decision {
-    state.absorb(
-        &Config::default(),
-        &Batch {
-            levels: vec![level],
-        },
-    )
+    state.absorb(&Config::default(), &Batch::of(level))
+}
+
+fn batch(levels: Vec<Level>) -> Batch {
+    Batch {
+        levels,
+        ..Batch::default()
+    }
 }
 
 #[test]
@@ -113,10 +114,10 @@ fn the_state_stays_small_however_many_shares_were_set() {
     for weight in 1..=1000 {
         absorb(&mut state, level(weight, 100_003, [5, 0], [7, 0]));
     }
-    assert_eq!(state.counts().levels().count(), Counts::MOST_SHARES);
+    assert_eq!(state.counts().cells().count(), Counts::MOST_SHARES);
     assert_eq!(state.counts().beyond().requests(), 12 * (1000 - 64));
     assert_eq!(state.counts().total().requests(), 12 * 1000);
-    assert!(Counts::MOST_SHARES * size_of::<Level>() + size_of::<State>() < 4096);
+    assert!(Counts::MOST_SHARES * size_of::<Cell>() + size_of::<State>() < 16 * 1024);
     assert!(serde_json::to_string(&state).unwrap().len() < 16 * 1024);
 }
 
@@ -152,7 +153,7 @@ proptest! {
         let fold = |levels: &[Level], size: usize| {
             let mut state = State::default();
             for batch in levels.chunks(size) {
-                batch.iter().for_each(|&level| state.counts.add(level));
+                batch.iter().for_each(|level| state.counts.add(level.cell()));
             }
             state
         };
@@ -166,7 +167,7 @@ proptest! {
     #[test]
     fn a_state_read_back_is_the_state_written(levels in prop::collection::vec(any_level(), 0..30)) {
         let mut state = State::default();
-        state.absorb(&Config::default(), &Batch { levels });
+        state.absorb(&Config::default(), &batch(levels));
         let text = serde_json::to_string(&state).unwrap();
         prop_assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
     }
@@ -180,7 +181,7 @@ proptest! {
             .map(|(weight, [a, b, c, d])| level(weight, 3, [a, b], [c, d]))
             .collect();
         let mut state = State::default();
-        let decision = state.absorb(&Config::default(), &Batch { levels });
+        let decision = state.absorb(&Config::default(), &batch(levels));
         prop_assert_eq!(state.verdict(&Config::default()).decision, decision);
     }
 }

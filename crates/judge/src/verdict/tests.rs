@@ -6,25 +6,26 @@ fn level(weight: u32, total: u32, canary: [u64; 2], stable: [u64; 2]) -> Level {
     let arm = |[successes, failures]: [u64; 2]| Arm {
         successes,
         failures,
+        ..Arm::default()
     };
-    Level {
-        share: Share::new(weight, total).unwrap(),
-        tally: Tally {
-            canary: arm(canary),
-            stable: arm(stable),
-        },
-    }
+    let tally = Tally {
+        canary: arm(canary),
+        stable: arm(stable),
+    };
+    Level::new(Share::new(weight, total).unwrap(), tally)
 }
 
 fn judged(levels: &[Level]) -> Verdict {
     let mut state = State::default();
-    state.absorb(
-        &Config::default(),
-        &Batch {
-            levels: levels.to_vec(),
-        },
-    );
+    state.absorb(&Config::default(), &batch(levels.to_vec()));
     state.verdict(&Config::default())
+}
+
+fn batch(levels: Vec<Level>) -> Batch {
+    Batch {
+        levels,
+        ..Batch::default()
+    }
 }
 
 #[test]
@@ -152,8 +153,8 @@ fn a_replay_is_the_live_run_bit_for_bit() {
     })
     .unwrap();
     let batches: Vec<Batch> = (0..200_u64)
-        .map(|index| Batch {
-            levels: vec![
+        .map(|index| {
+            batch(vec![
                 level(1, 100, [index % 7, index % 2], [100, index % 3]),
                 level(
                     1 + (index / 50) as u32,
@@ -161,7 +162,7 @@ fn a_replay_is_the_live_run_bit_for_bit() {
                     [3 * index % 11, 0],
                     [40, index % 5],
                 ),
-            ],
+            ])
         })
         .collect();
     let journal = serde_json::to_string(&batches).unwrap();

@@ -60,18 +60,14 @@ pub(crate) fn a_second_of_traffic(share: Share, failures: FailureRates) -> Optio
         judge::Arm {
             successes: (requests - failed) as u64,
             failures: failed as u64,
+            ..judge::Arm::default()
         }
     };
     let tally = judge::Tally {
         canary: arm(share.fraction(), failures.canary),
         stable: arm(share.rest().fraction(), failures.stable),
     };
-    (share > Share::ZERO).then(|| judge::Batch {
-        levels: vec![judge::Level {
-            share: judge_share(share),
-            tally,
-        }],
-    })
+    (share > Share::ZERO).then(|| judge::Batch::of(judge::Level::new(judge_share(share), tally)))
 }
 
 #[derive(Debug, Default)]
