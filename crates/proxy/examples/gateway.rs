@@ -102,6 +102,7 @@ fn view(bind: &str, targets: &[String]) -> Result<NodeView, Box<dyn Error>> {
         let endpoint = Endpoint {
             id: address.to_owned(),
             address: address.parse()?,
+            zone: None,
         };
         split.targets.push(Target {
             arm: address.to_owned(),
@@ -118,6 +119,7 @@ fn view(bind: &str, targets: &[String]) -> Result<NodeView, Box<dyn Error>> {
             connect_timeout: Duration::from_secs(1),
             health_check: None,
             outlier_detection: None,
+            sends_proxy_header: None,
             tls: None,
         });
     }
@@ -142,6 +144,7 @@ fn view(bind: &str, targets: &[String]) -> Result<NodeView, Box<dyn Error>> {
             },
             timeouts: Timeouts::default(),
             limits: PoolLimits::default(),
+            expects_proxy_header: false,
             tls: None,
             access_log: None,
         }],

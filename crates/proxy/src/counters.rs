@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use view::observe::{self, Latency, Observations, Outcome};
 
@@ -157,13 +158,19 @@ impl ArmCell {
 impl Tally {
     /// The latency of a request whose caller left says nothing about the service and is left out.
     pub(crate) fn end(&mut self, outcome: Outcome, now: Instant) {
+        let latency = now.duration_since(self.started);
+        self.end_with(outcome, (outcome != Outcome::Cancelled).then_some(latency));
+    }
+
+    /// Where something else than the time to the end is the latency, or nothing.
+    pub(crate) fn end_with(&mut self, outcome: Outcome, latency: Option<Duration>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let arm = &self.cell.arms[self.arm];
         increment(&arm.outcomes[outcome as usize]);
-        if outcome != Outcome::Cancelled {
-            let micros = now.duration_since(self.started).as_micros();
+        if let Some(latency) = latency {
+            let micros = latency.as_micros();
             let bucket = Latency::bucket_of(u64::try_from(micros).unwrap_or(u64::MAX));
             increment(&arm.latency[bucket as usize]);
         }
@@ -226,7 +233,6 @@ fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn split(canary: u32) -> Split {
         let target = |arm: &str, weight| view::Target {

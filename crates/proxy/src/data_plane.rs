@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use view::NodeView;
 use view::observe::Observations;
 
+use crate::balancing::Balancing;
 use crate::error::{ApplyError, Refusal, StartError};
 use crate::health::{Generation, HealthStatus};
 use crate::registry::Registry;
@@ -28,6 +29,7 @@ pub struct Options {
     pub keep_alive: Duration,
     /// How long a request's head may take to arrive, once it has begun to.
     pub head_timeout: Duration,
+    pub balancing: Balancing,
 }
 
 impl Default for Options {
@@ -37,6 +39,7 @@ impl Default for Options {
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             keep_alive: Duration::from_secs(3600),
             head_timeout: Duration::from_secs(30),
+            balancing: Balancing::default(),
         }
     }
 }
@@ -97,7 +100,12 @@ impl DataPlane {
             })?;
             workers.push(commands);
         }
-        let registry = Registry::new(workers, generation, background.runtime.clone());
+        let registry = Registry::new(
+            workers,
+            generation,
+            options.balancing,
+            background.runtime.clone(),
+        );
         Ok(Self {
             registry: Arc::new(Mutex::new(registry)),
             background,

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use view::{Cluster, Discovery, DnsResponse, HealthCheck, IpPreference};
 
+use crate::balancing::Balancing;
 use crate::endpoint::Shared;
 use crate::health::{self, Generation, Health, HealthStatus};
 use crate::outlier::{self, Outliers};
@@ -31,6 +32,7 @@ pub(crate) type Endpoints = ArcSwap<Vec<Arc<Shared>>>;
 pub(crate) struct Watched {
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) outliers: Option<Arc<Outliers>>,
+    pub(crate) balancing: Arc<Balancing>,
 }
 
 /// Stops its background work when dropped.
@@ -66,6 +68,7 @@ impl Watch {
         cluster: &Cluster,
         before: Option<&Self>,
         generation: &Generation,
+        balancing: &Arc<Balancing>,
         runtime: &Handle,
     ) -> Self {
         let checked = Arc::new(Checked {
@@ -91,8 +94,7 @@ impl Watch {
         let (mut resolver, mut first_lookup) = (None, None);
         match &cluster.discovery {
             Discovery::Static { endpoints: named } => {
-                let named = named.iter().map(|e| (e.id.clone(), e.address)).collect();
-                checked.publish(named, &endpoints);
+                checked.publish(named.clone(), &endpoints);
             }
             Discovery::Dns {
                 hostname,
@@ -123,6 +125,7 @@ impl Watch {
             watched: Watched {
                 endpoints,
                 outliers,
+                balancing: Arc::clone(balancing),
             },
             checked,
             resolver,
@@ -158,11 +161,15 @@ impl Checked {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn addresses(&self) -> Vec<(String, SocketAddr)> {
+    fn addresses(&self) -> Vec<view::Endpoint> {
         let known = self.known();
         known
             .values()
-            .map(|known| (known.endpoint.id.clone(), known.endpoint.address))
+            .map(|known| view::Endpoint {
+                id: known.endpoint.id.clone(),
+                address: known.endpoint.address,
+                zone: known.endpoint.zone.clone(),
+            })
             .collect()
     }
 
@@ -190,12 +197,15 @@ impl Checked {
     }
 
     /// Makes `named` the cluster's endpoints: checks the new ones, forgets those that left.
-    fn publish(&self, named: Vec<(String, SocketAddr)>, endpoints: &Endpoints) {
+    fn publish(&self, named: Vec<view::Endpoint>, endpoints: &Endpoints) {
         let mut known = self.known();
         let mut listed: Vec<Arc<Shared>> = Vec::with_capacity(named.len());
-        for (id, address) in named {
-            if !listed.iter().any(|endpoint| endpoint.address == address) {
-                listed.push(self.endpoint(&mut known, id, address));
+        for named in named {
+            if !listed
+                .iter()
+                .any(|endpoint| endpoint.address == named.address)
+            {
+                listed.push(self.endpoint(&mut known, named));
             }
         }
         known.retain(|address, left| {
@@ -213,13 +223,15 @@ impl Checked {
     fn endpoint(
         &self,
         known: &mut HashMap<SocketAddr, Known>,
-        id: String,
-        address: SocketAddr,
+        named: view::Endpoint,
     ) -> Arc<Shared> {
+        let address = named.address;
         let before = known.remove(&address);
         let health = self.starting_health(before.as_ref());
         let unchanged = before.as_ref().is_some_and(|old| {
-            old.endpoint.id == id && old.endpoint.health().status == health.status
+            old.endpoint.id == named.id
+                && old.endpoint.zone == named.zone
+                && old.endpoint.health().status == health.status
         });
         let (endpoint, running) = match before {
             Some(old) if unchanged => (old.endpoint, old.checker),
@@ -227,7 +239,7 @@ impl Checked {
                 if let Some(checker) = other.and_then(|old| old.checker) {
                     checker.abort();
                 }
-                (Arc::new(Shared::new(id, address, health)), None)
+                (Arc::new(Shared::new(named, health)), None)
             }
         };
         let checker = running.or_else(|| {
@@ -253,11 +265,18 @@ impl Checked {
         }
         match before.map(|known| known.endpoint.health()) {
             None => Health::new(HealthStatus::Unknown),
-            Some(health) if health.status == HealthStatus::Unchecked => {
-                Health::new(HealthStatus::Healthy)
-            }
+            Some(health) if health.status == HealthStatus::Unchecked => health.trusted(),
             Some(health) => health,
         }
+    }
+}
+
+/// An endpoint that is known by its address alone.
+pub(crate) fn unnamed(address: SocketAddr) -> view::Endpoint {
+    view::Endpoint {
+        id: address.to_string(),
+        address,
+        zone: None,
     }
 }
 
@@ -284,7 +303,7 @@ impl Name {
                     let chosen = self.choose(addresses.collect());
                     if !chosen.is_empty() && chosen != last {
                         last.clone_from(&chosen);
-                        let named = chosen.iter().map(|a| (a.to_string(), *a)).collect();
+                        let named = chosen.iter().map(|&address| unnamed(address)).collect();
                         checked.publish(named, &endpoints);
                     }
                 }

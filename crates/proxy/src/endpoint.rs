@@ -22,17 +22,19 @@ const MAX_IDLE: usize = 1024;
 pub(crate) struct Shared {
     pub(crate) id: String,
     pub(crate) address: SocketAddr,
+    pub(crate) zone: Option<String>,
     pub(crate) record: Record,
     is_healthy: AtomicBool,
     health: Mutex<Health>,
 }
 
 impl Shared {
-    pub(crate) fn new(id: String, address: SocketAddr, health: Health) -> Self {
+    pub(crate) fn new(named: view::Endpoint, health: Health) -> Self {
         let is_healthy = AtomicBool::new(health.is_usable());
         Self {
-            id,
-            address,
+            id: named.id,
+            address: named.address,
+            zone: named.zone,
             record: Record::default(),
             is_healthy,
             health: Mutex::new(health),
@@ -65,6 +67,7 @@ pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
     idle: RefCell<Vec<Idle>>,
     active: Cell<u32>,
+    usable_since: Cell<Instant>,
     is_retired: Cell<bool>,
 }
 
@@ -81,6 +84,7 @@ pub(crate) struct InFlight(Rc<Endpoint>);
 impl Endpoint {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
+            usable_since: Cell::new(shared.health().since),
             shared,
             idle: RefCell::default(),
             active: Cell::new(0),
@@ -90,6 +94,19 @@ impl Endpoint {
 
     pub(crate) fn active(&self) -> u32 {
         self.active.get()
+    }
+
+    pub(crate) fn zone(&self) -> Option<&str> {
+        self.shared.zone.as_deref()
+    }
+
+    /// Since when it has been in use without a break, as far as `learn_age` has seen.
+    pub(crate) fn usable_since(&self) -> Instant {
+        self.usable_since.get()
+    }
+
+    pub(crate) fn learn_age(&self) {
+        self.usable_since.set(self.shared.health().since);
     }
 
     pub(crate) fn begin(self: &Rc<Self>) -> InFlight {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use view::{HealthCheck, Protocol};
 
+use crate::clock::{self, Instant};
 use crate::endpoint::Shared;
 use crate::http1::{MAX_HEAD, fields, response};
 
@@ -31,6 +32,8 @@ pub enum HealthStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Health {
     pub(crate) status: HealthStatus,
+    /// When it became so.
+    pub(crate) since: Instant,
     /// Why the last check failed.
     pub(crate) reason: Option<String>,
     /// Checks in a row that spoke against the status.
@@ -41,8 +44,17 @@ impl Health {
     pub(crate) fn new(status: HealthStatus) -> Self {
         Self {
             status,
+            since: clock::now(),
             reason: None,
             against: 0,
+        }
+    }
+
+    /// The same, taken to be healthy until a check says otherwise.
+    pub(crate) fn trusted(self) -> Self {
+        Self {
+            status: HealthStatus::Healthy,
+            ..self
         }
     }
 
@@ -64,15 +76,14 @@ impl Health {
         let is_first = self.status == HealthStatus::Unknown;
         if is_first || against >= threshold {
             Self {
-                status: verdict,
                 reason,
-                against: 0,
+                ..Self::new(verdict)
             }
         } else {
             Self {
-                status: self.status,
                 reason,
                 against,
+                ..self
             }
         }
     }

@@ -5,10 +5,11 @@
 //! path of a request there is no lock, no channel and no task switch, but for the pool that workers share
 //! where a listener has limits. Views are swapped whole: a request ends on the view it began with.
 //!
-//! HTTP/1.1 only so far: what of a view needs TLS, HTTP/2, gRPC or TCP is refused with a reason.
+//! HTTP/1.1 and TCP so far: what of a view needs TLS, HTTP/2 or gRPC is refused with a reason.
 //! Access logs of a view are not acted on yet.
 
 mod admission;
+mod balancing;
 mod bind;
 mod budget;
 mod clock;
@@ -35,10 +36,12 @@ mod reply;
 mod route;
 mod socket;
 mod split;
+mod tcp;
 mod timers;
 mod tunnel;
 mod worker;
 
+pub use balancing::Balancing;
 pub use data_plane::{BoundListener, DataPlane, EndpointHealth, Options};
 pub use error::{ApplyError, Refusal, StartError};
 pub use health::HealthStatus;

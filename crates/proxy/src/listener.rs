@@ -13,12 +13,15 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
+use view::Protocol;
 
 use crate::clock;
 use crate::connection;
 use crate::node::LocalNode;
 use crate::pool::Pool;
 use crate::route::program::Entry;
+use crate::socket::Socket;
+use crate::tcp;
 use crate::timers::Timer;
 use crate::worker::Worker;
 
@@ -97,6 +100,11 @@ impl Listener {
         matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
     }
 
+    fn is_tcp(&self) -> bool {
+        let (node, index) = &*self.routing.borrow();
+        node.program.listeners[*index].protocol == Protocol::Tcp
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.state.get() != State::Open
     }
@@ -127,7 +135,7 @@ impl Listener {
             tokio::select! {
                 biased;
                 accepted = socket.accept() => match accepted {
-                    Ok((stream, _)) => self.welcome(&worker, stream),
+                    Ok((stream, peer)) => self.welcome(&worker, stream, peer),
                     Err(error) => {
                         tracing::warn!(address = %self.address, %error, "cannot accept a connection");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -144,26 +152,27 @@ impl Listener {
         let Ok(socket) = socket.into_std() else {
             return;
         };
-        while let Ok((stream, _)) = socket.accept() {
+        while let Ok((stream, peer)) = socket.accept() {
             let stream = stream
                 .set_nonblocking(true)
                 .and_then(|()| TcpStream::from_std(stream));
             if let Ok(stream) = stream {
-                self.welcome(worker, stream);
+                self.welcome(worker, stream, peer);
             }
         }
     }
 
-    fn welcome(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
+    fn welcome(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the client left before it was served");
             return;
         }
-        spawn_local(connection::serve(
-            Rc::clone(worker),
-            Rc::clone(self),
-            stream,
-        ));
+        let (worker, listener) = (Rc::clone(worker), Rc::clone(self));
+        if self.is_tcp() {
+            spawn_local(tcp::serve(worker, listener, Socket::new(stream), peer));
+        } else {
+            spawn_local(connection::serve(worker, listener, stream));
+        }
     }
 
     /// Ends all connections: as they finish until `drain` has passed, then at once.

@@ -159,6 +159,7 @@ pub(crate) async fn watch(outliers: Arc<Outliers>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovery::unnamed;
     use crate::health::{Health, HealthStatus};
     use proptest::prelude::*;
 
@@ -169,7 +170,7 @@ mod tests {
             .map(|port| {
                 let health = Health::new(HealthStatus::Unchecked);
                 let address = ([127, 0, 0, 1], port).into();
-                Arc::new(Shared::new(port.to_string(), address, health))
+                Arc::new(Shared::new(unnamed(address), health))
             })
             .collect();
         let detection = OutlierDetection {

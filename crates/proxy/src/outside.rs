@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{self, Instant};
+use crate::discovery::unnamed;
 use crate::endpoint::{Endpoint, Shared};
 use crate::health::{Health, HealthStatus};
 
@@ -29,8 +30,7 @@ impl Outside {
         let endpoint = endpoints.entry(address).or_insert_with(|| {
             let health = Health::new(HealthStatus::Unchecked);
             Rc::new(Endpoint::new(Arc::new(Shared::new(
-                address.to_string(),
-                address,
+                unnamed(address),
                 health,
             ))))
         });

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use view::observe::Observations;
 
+use crate::balancing::Balancing;
 use crate::bind;
 use crate::counters;
 use crate::data_plane::{BoundListener, EndpointHealth};
@@ -33,6 +34,7 @@ pub(crate) struct Registry {
     workers: Vec<mpsc::UnboundedSender<Command>>,
     nodes: HashMap<String, Node>,
     generation: Generation,
+    balancing: Arc<Balancing>,
     background: Handle,
 }
 
@@ -59,12 +61,14 @@ impl Registry {
     pub(crate) fn new(
         workers: Vec<mpsc::UnboundedSender<Command>>,
         generation: Generation,
+        balancing: Balancing,
         background: Handle,
     ) -> Self {
         Self {
             workers,
             nodes: HashMap::new(),
             generation,
+            balancing: Arc::new(balancing),
             background,
         }
     }
@@ -155,7 +159,13 @@ impl Registry {
             .iter()
             .map(|cluster| {
                 let before = before.and_then(|node| node.watches.get(&cluster.name));
-                let watch = Watch::start(cluster, before, &self.generation, &self.background);
+                let watch = Watch::start(
+                    cluster,
+                    before,
+                    &self.generation,
+                    &self.balancing,
+                    &self.background,
+                );
                 (cluster.name.clone(), watch)
             })
             .collect();

@@ -1,30 +1,155 @@
-//! After a switch to WebSocket: bytes both ways until either side has had enough.
+//! Bytes both ways, unread, until either side has had enough: TCP, and HTTP after a switch of protocols.
+//!
+//! Each side may end its direction while the other goes on. Bytes pass through the worker's scratch buffer;
+//! only what a slow receiver has not taken yet is kept, at most one scratch buffer for each direction, and
+//! its sender is not read from meanwhile. An idle tunnel owns no buffer. Where one side breaks, the other is
+//! reset, so that nobody takes half of something for the whole.
 
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use crate::clock::{self, Instant};
 use crate::connection::Connection;
+use crate::listener::Listener;
 use crate::socket::Socket;
+use crate::timers::Timer;
 use crate::worker::Worker;
 
-/// Ends when both directions have ended, one has failed, or the listener is cut.
-pub(crate) async fn run(connection: &mut Connection, mut upstream: Socket) {
-    connection.timer.set(None);
-    let worker = Rc::clone(&connection.worker);
-    let (mut up_ended, mut down_ended) = (false, false);
-    poll_fn(|cx| {
-        let client = &mut connection.client;
-        let up = up_ended || poll_copy(cx, &worker, client, &mut upstream)?.is_ready();
-        let down = down_ended || poll_copy(cx, &worker, &mut upstream, client)?.is_ready();
-        (up_ended, down_ended) = (up, down);
-        if (up && down) || connection.listener.is_cut() {
-            return Poll::Ready(Ok::<_, std::io::Error>(()));
+#[derive(Debug)]
+pub(crate) struct Tunnel<'t> {
+    pub(crate) worker: &'t Worker,
+    pub(crate) listener: &'t Listener,
+    pub(crate) timer: &'t Rc<Timer>,
+    pub(crate) client: &'t mut Socket,
+    pub(crate) upstream: &'t mut Socket,
+    /// How long neither side may say anything.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// How a tunnel ended, and what had been said in it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) how: End,
+    pub(crate) from_client: Direction,
+    pub(crate) from_upstream: Direction,
+}
+
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Both sides have said all they had to say.
+    Finished,
+    ClientBroke(io::Error),
+    UpstreamBroke(io::Error),
+    Idle,
+    Cut,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Direction {
+    pub(crate) first_byte: Option<Instant>,
+    pub(crate) last_byte: Option<Instant>,
+    /// When its sender said that nothing more would come.
+    pub(crate) ended: Option<Instant>,
+    is_delivered: bool,
+}
+
+/// Which side of a copy failed.
+enum Broken {
+    From(io::Error),
+    To(io::Error),
+}
+
+#[cfg(test)]
+impl Direction {
+    pub(crate) fn at(
+        first_byte: Option<Instant>,
+        last_byte: Option<Instant>,
+        ended: Option<Instant>,
+    ) -> Self {
+        Self {
+            first_byte,
+            last_byte,
+            ended,
+            is_delivered: false,
         }
-        Poll::Pending
-    })
-    .await
-    .unwrap_or_else(|error| tracing::debug!(%error, "a tunnel broke"));
+    }
+}
+
+/// Carries what follows a switch to another protocol.
+pub(crate) async fn run(connection: &mut Connection, mut upstream: Socket) {
+    let ended = Tunnel {
+        worker: &connection.worker,
+        listener: &connection.listener,
+        timer: &connection.timer,
+        client: &mut connection.client,
+        upstream: &mut upstream,
+        idle: None,
+    }
+    .run()
+    .await;
+    if let End::ClientBroke(error) | End::UpstreamBroke(error) = ended.how {
+        tracing::debug!(%error, "a tunnel broke");
+    }
+}
+
+impl Tunnel<'_> {
+    /// Ends when both directions have ended, one has failed, nothing was said for too long, or the
+    /// listener is cut.
+    pub(crate) async fn run(&mut self) -> Ended {
+        self.timer.set(self.deadline(clock::now()));
+        let (mut up, mut down) = (Direction::default(), Direction::default());
+        let how = poll_fn(|cx| {
+            if self.listener.is_cut() {
+                return Poll::Ready(End::Cut);
+            }
+            if self.timer.is_expired() {
+                return Poll::Ready(End::Idle);
+            }
+            let before = (up.last_byte, down.last_byte);
+            if let Poll::Ready(Err(broken)) =
+                poll_copy(cx, self.worker, self.client, self.upstream, &mut up)
+            {
+                return Poll::Ready(match broken {
+                    Broken::From(error) => End::ClientBroke(error),
+                    Broken::To(error) => End::UpstreamBroke(error),
+                });
+            }
+            if let Poll::Ready(Err(broken)) =
+                poll_copy(cx, self.worker, self.upstream, self.client, &mut down)
+            {
+                return Poll::Ready(match broken {
+                    Broken::From(error) => End::UpstreamBroke(error),
+                    Broken::To(error) => End::ClientBroke(error),
+                });
+            }
+            if up.is_delivered && down.is_delivered {
+                return Poll::Ready(End::Finished);
+            }
+            if before != (up.last_byte, down.last_byte) {
+                let last = up.last_byte.max(down.last_byte);
+                self.timer.set(last.and_then(|last| self.deadline(last)));
+            }
+            Poll::Pending
+        })
+        .await;
+        match how {
+            End::ClientBroke(_) => self.upstream.abort(),
+            End::UpstreamBroke(_) => self.client.abort(),
+            End::Finished | End::Idle | End::Cut => {}
+        }
+        Ended {
+            how,
+            from_client: up,
+            from_upstream: down,
+        }
+    }
+
+    fn deadline(&self, last: Instant) -> Option<Instant> {
+        last.checked_add(self.idle?)
+    }
 }
 
 /// Ready when `from` has ended and `to` has been told.
@@ -33,14 +158,30 @@ fn poll_copy(
     worker: &Worker,
     from: &mut Socket,
     to: &mut Socket,
-) -> Poll<std::io::Result<()>> {
+    direction: &mut Direction,
+) -> Poll<Result<(), Broken>> {
+    if direction.is_delivered {
+        return Poll::Ready(Ok(()));
+    }
     loop {
-        ready!(to.poll_flush(cx))?;
-        let mut scratch = worker.scratch.borrow_mut();
-        let read = ready!(from.poll_next(cx, &mut scratch))?;
-        if read == 0 {
-            return to.poll_shutdown(cx);
+        if to.has_unsent() {
+            ready!(to.poll_flush(cx)).map_err(Broken::To)?;
+            to.release_memory();
         }
-        to.send(cx, &scratch[..read])?;
+        if direction.ended.is_some() {
+            ready!(to.poll_shutdown(cx)).map_err(Broken::To)?;
+            direction.is_delivered = true;
+            return Poll::Ready(Ok(()));
+        }
+        let mut scratch = worker.scratch.borrow_mut();
+        let read = ready!(from.poll_next(cx, &mut scratch)).map_err(Broken::From)?;
+        let now = clock::now();
+        if read == 0 {
+            direction.ended = Some(now);
+            continue;
+        }
+        direction.first_byte.get_or_insert(now);
+        direction.last_byte = Some(now);
+        to.send(cx, &scratch[..read]).map_err(Broken::To)?;
     }
 }

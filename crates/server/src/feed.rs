@@ -15,7 +15,7 @@ use proxy::{ApplyError, DataPlane};
 use release::Manifest;
 use release::mesh::gateway_listener_port;
 use tokio::sync::{Mutex, watch};
-use view::{Binding, NodeView};
+use view::{Binding, Entry, NodeView};
 
 use crate::ports::Ports;
 use crate::registry;
@@ -133,6 +133,7 @@ impl Feed {
                 continue;
             };
             registry::resolve(&mut view, &self.manifest, &instances);
+            give_ports(&mut view, &mut current.ports);
             nodes.insert(view.node.clone());
             if let Err(error) = self.apply(&mut current, view).await {
                 failed = Some(error);
@@ -208,6 +209,21 @@ impl Feed {
             current.addresses.remove(&node);
             let plane = Arc::clone(&self.plane);
             tokio::spawn(async move { plane.remove(&node, NODE_DRAIN).await });
+        }
+    }
+}
+
+/// The listener of a backend over TCP has a port of its own, for good, like the node's egress.
+fn give_ports(view: &mut NodeView, ports: &mut Ports) {
+    for listener in &mut view.listeners {
+        if let Entry::Service { .. } = listener.entry
+            && listener.bind.port() == 0
+        {
+            let name = format!("{}/{}", view.node, listener.name);
+            match ports.of(&name) {
+                Ok(port) => listener.bind.set_port(port),
+                Err(error) => tracing::error!(%error, name, "could not choose an egress port"),
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub(crate) struct Ports {
     file: PathBuf,
-    /// By the path of the virtual node.
+    /// By the path of the virtual node; a backend over TCP by its listener's name behind that.
     known: BTreeMap<String, u16>,
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn resolve(view: &mut NodeView, manifest: &Manifest, instances: &[Ins
                 .map(|instance| Endpoint {
                     id: instance.id.clone(),
                     address: instance.address,
+                    zone: None,
                 })
                 .collect();
             cluster.discovery = Discovery::Static { endpoints };

@@ -33,6 +33,9 @@ pub struct Listener {
     /// Limits on this listener's requests, where the node's listener sets its own.
     pub timeouts: Timeouts,
     pub limits: PoolLimits,
+    /// Every connection must begin with a PROXY protocol header, which says who really connected.
+    #[serde(default)]
+    pub expects_proxy_header: bool,
     pub tls: Option<ListenerTls>,
     pub access_log: Option<AccessLog>,
 }
@@ -56,6 +59,9 @@ pub enum Entry {
         hosts: Vec<ServiceHost>,
         unmatched: Unmatched,
     },
+    /// Traffic that leaves this node for one virtual service: TCP names nobody, so each of its virtual
+    /// services has a listener of its own.
+    Service { service: usize },
     /// Traffic that enters the mesh from outside, through gateway routes in match order.
     Gateway { routes: Vec<GatewayRoute> },
 }
@@ -249,7 +255,18 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     pub health_check: Option<HealthCheck>,
     pub outlier_detection: Option<OutlierDetection>,
+    /// What every connection begins with, so that the endpoint learns who really connected.
+    #[serde(default)]
+    pub sends_proxy_header: Option<ProxyVersion>,
     pub tls: Option<ClientTls>,
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyVersion {
+    V1,
+    V2,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -278,6 +295,9 @@ pub struct Endpoint {
     /// The instance's id where a registry gave one, else its address.
     pub id: String,
     pub address: SocketAddr,
+    /// Where it runs, as far as whoever knows its address knows that too.
+    #[serde(default)]
+    pub zone: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use view::{
-    Cluster, HostMatch, NodeView, PathRewrite, PoolLimits, RetryPolicy, Rewrite, ServiceHost,
-    Timeouts, Unmatched,
+    Cluster, HostMatch, NodeView, PathRewrite, PoolLimits, Protocol, RetryPolicy, Rewrite,
+    ServiceHost, Timeouts, Unmatched,
 };
 
 use super::matcher::{Asked, Matcher, host_matches};
@@ -29,6 +29,7 @@ pub(crate) struct Program {
 pub(crate) struct Listener {
     pub(crate) name: String,
     pub(crate) bind: SocketAddr,
+    pub(crate) protocol: Protocol,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: PoolLimits,
     pub(crate) entry: Entry,
@@ -42,6 +43,9 @@ pub(crate) enum Entry {
     Egress {
         hosts: Vec<ServiceHost>,
         unmatched: Unmatched,
+    },
+    Service {
+        service: usize,
     },
     Gateway {
         routes: Vec<GatewayRoute>,
@@ -84,6 +88,13 @@ pub(crate) enum Destination<'a> {
     },
     /// Where the authority points, outside the mesh.
     Outside,
+}
+
+/// Where a TCP connection goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TcpDestination {
+    Local { cluster: usize },
+    Route { service: usize, route: usize },
 }
 
 /// Why a request goes nowhere; all of them are answered 404, as Envoy answers a missing route.
@@ -135,6 +146,7 @@ impl Program {
             }
             let entry = match &listener.entry {
                 view::Entry::Ingress { cluster } => Entry::Ingress { cluster: *cluster },
+                view::Entry::Service { service } => Entry::Service { service: *service },
                 view::Entry::Egress { hosts, unmatched } => Entry::Egress {
                     hosts: hosts.clone(),
                     unmatched: *unmatched,
@@ -156,6 +168,7 @@ impl Program {
             listeners.push(Listener {
                 name: listener.name.clone(),
                 bind: listener.bind,
+                protocol: listener.protocol,
                 timeouts: listener.timeouts.clone(),
                 limits: listener.limits.clone(),
                 entry,
@@ -216,6 +229,7 @@ impl Program {
             .flat_map(|listener| match &listener.entry {
                 Entry::Ingress { .. } => Vec::new(),
                 Entry::Egress { hosts, .. } => hosts.iter().map(|host| host.service).collect(),
+                Entry::Service { service } => vec![*service],
                 Entry::Gateway { routes } => routes.iter().map(|route| route.service).collect(),
             });
         let local = self
@@ -259,6 +273,12 @@ impl Program {
     ) -> Result<Destination<'a>, NoRoute> {
         match &self.listeners[listener].entry {
             Entry::Ingress { cluster } => Ok(Destination::Local { cluster: *cluster }),
+            Entry::Service { service } => Ok(Destination::Route {
+                service: *service,
+                route: self.service_route(*service, &asked)?,
+                host: None,
+                path_and_query: Cow::Borrowed(path_and_query),
+            }),
             Entry::Egress { hosts, unmatched } => match service_host(hosts, authority) {
                 Some(host) => {
                     let route = self.service_route(host.service, &asked)?;
@@ -300,6 +320,17 @@ impl Program {
                     path_and_query,
                 })
             }
+        }
+    }
+
+    /// Where a connection goes that says nothing of itself: a service's routes over TCP have no
+    /// conditions, so the first is the one.
+    pub(crate) fn tcp_destination(&self, listener: usize) -> Option<TcpDestination> {
+        match self.listeners[listener].entry {
+            Entry::Ingress { cluster } => Some(TcpDestination::Local { cluster }),
+            Entry::Service { service } => (!self.services[service].routes.is_empty())
+                .then_some(TcpDestination::Route { service, route: 0 }),
+            Entry::Egress { .. } | Entry::Gateway { .. } => None,
         }
     }
 

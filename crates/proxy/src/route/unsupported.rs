@@ -1,10 +1,10 @@
 //! What of a view this proxy cannot carry yet, and why: refused one by one, so that the rest goes on.
 
-use view::{Cluster, Discovery, Listener, Protocol, TlsMode};
+use view::{Cluster, Discovery, Entry, Listener, Protocol, TlsMode};
 
 /// Why requests cannot be sent there.
 pub(super) fn of_cluster(cluster: &Cluster) -> Option<String> {
-    if cluster.protocol != Protocol::Http {
+    if !matches!(cluster.protocol, Protocol::Http | Protocol::Tcp) {
         return Some(not_yet(name(cluster.protocol)));
     }
     if cluster.tls.as_ref().is_some_and(|tls| tls.enforce) {
@@ -18,8 +18,12 @@ pub(super) fn of_cluster(cluster: &Cluster) -> Option<String> {
 
 /// Why nothing can be let in there.
 pub(super) fn of_listener(listener: &Listener) -> Option<String> {
-    if listener.protocol != Protocol::Http {
-        return Some(not_yet(name(listener.protocol)));
+    match (listener.protocol, &listener.entry) {
+        (Protocol::Http, _) | (Protocol::Tcp, Entry::Ingress { .. } | Entry::Service { .. }) => {}
+        (Protocol::Tcp, Entry::Egress { .. } | Entry::Gateway { .. }) => {
+            return Some("a TCP connection names no service to route it to".to_owned());
+        }
+        (protocol, _) => return Some(not_yet(name(protocol))),
     }
     let tls = listener.tls.as_ref();
     tls.is_some_and(|tls| tls.mode == TlsMode::Strict)

@@ -14,3 +14,4 @@ mod pools;
 mod refusals;
 mod routing;
 mod smuggling;
+mod tcp;

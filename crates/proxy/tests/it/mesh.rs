@@ -119,6 +119,7 @@ pub(crate) fn listener(name: &str, entry: Entry) -> Listener {
         entry,
         timeouts: Timeouts::default(),
         limits: PoolLimits::default(),
+        expects_proxy_header: false,
         tls: None,
         access_log: None,
     }
@@ -138,6 +139,7 @@ pub(crate) fn cluster(virtual_node: &str, endpoints: &[SocketAddr]) -> Cluster {
     let endpoint = |address: &SocketAddr| Endpoint {
         id: address.to_string(),
         address: *address,
+        zone: None,
     };
     Cluster {
         name: format!("cds_egress_m_{virtual_node}_http_3000"),
@@ -149,6 +151,7 @@ pub(crate) fn cluster(virtual_node: &str, endpoints: &[SocketAddr]) -> Cluster {
         connect_timeout: Duration::from_secs(1),
         health_check: None,
         outlier_detection: None,
+        sends_proxy_header: None,
         tls: None,
     }
 }

@@ -100,12 +100,14 @@ impl<'s> Clusters<'s> {
                     endpoints: vec![Endpoint {
                         id: address.to_string(),
                         address,
+                        zone: None,
                     }],
                 },
                 connect_timeout: CONNECT_LOCAL,
                 // Health is checked by the node's callers.
                 health_check: None,
                 outlier_detection: None,
+                sends_proxy_header: None,
                 tls: None,
             },
         ));
@@ -147,6 +149,7 @@ impl<'s> Clusters<'s> {
                 .outlier_detection
                 .as_ref()
                 .and_then(outlier_detection),
+            sends_proxy_header: None,
             tls,
         }
     }

@@ -50,6 +50,7 @@ pub(super) fn compile(
                 entry: Entry::Gateway { routes },
                 timeouts: Timeouts::default(),
                 limits: policies::limits(listener.connection_pool.as_ref()),
+                expects_proxy_header: false,
                 tls: listener.tls.as_ref().and_then(tls::listener),
                 access_log: policies::access_log(spec.logging.as_ref()),
             }

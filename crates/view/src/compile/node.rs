@@ -33,12 +33,17 @@ pub(super) fn compile(
     let mut services = Services::new(snapshot, &node.mesh);
     if let Some(egress_port) = binding.egress_port {
         let mut hosts = Vec::new();
+        let mut tcp = Vec::new();
         for Backend::VirtualService(backend) in spec.backends() {
             let policy = backend.client_policy.as_ref().or(spec
                 .backend_defaults
                 .as_ref()
                 .and_then(|defaults| defaults.client_policy.as_ref()));
-            hosts.extend(services.add_hosts(&mut clusters, &backend.virtual_service_name, policy));
+            let name = &backend.virtual_service_name;
+            hosts.extend(services.add_hosts(&mut clusters, name, policy));
+            for (port, service) in services.add_tcp(&mut clusters, name, policy) {
+                tcp.push(tcp_egress(name, port, service, binding));
+            }
         }
         listeners.push(egress(
             snapshot,
@@ -47,6 +52,7 @@ pub(super) fn compile(
             hosts,
             SocketAddr::new(binding.address, egress_port),
         ));
+        listeners.extend(tcp);
     }
     NodeView {
         node: node.path(),
@@ -73,6 +79,7 @@ fn ingress(
             listener.port_mapping.protocol,
         ),
         limits: policies::limits(listener.connection_pool.as_ref()),
+        expects_proxy_header: false,
         tls: listener.tls.as_ref().and_then(tls::listener),
         access_log: policies::access_log(spec.logging.as_ref()),
     }
@@ -103,8 +110,30 @@ fn egress(
         // Routes bring their own time-outs, and App Mesh puts no limit on the caller's side.
         timeouts: Timeouts::default(),
         limits: PoolLimits::default(),
+        expects_proxy_header: false,
         tls: None,
         access_log: policies::access_log(spec.logging.as_ref()),
+    }
+}
+
+/// App Mesh's proxies told TCP services apart by the port that a redirected packet had been sent to. Here
+/// the caller connects to the listener of the service it means, on loopback, where any free port will do:
+/// the service's own may be taken by another service, or by the application itself.
+fn tcp_egress(name: &str, port: u16, service: usize, binding: &Binding) -> Listener {
+    let loopback: std::net::IpAddr = match binding.address.is_ipv4() {
+        true => Ipv4Addr::LOCALHOST.into(),
+        false => Ipv6Addr::LOCALHOST.into(),
+    };
+    Listener {
+        name: format!("lds_egress_{name}_{port}"),
+        bind: SocketAddr::new(loopback, 0),
+        protocol: Protocol::Tcp,
+        entry: Entry::Service { service },
+        timeouts: Timeouts::default(),
+        limits: PoolLimits::default(),
+        expects_proxy_header: false,
+        tls: None,
+        access_log: None,
     }
 }
 

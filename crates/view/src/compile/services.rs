@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use model::spec::{ClientPolicy, RouteSpec, Spec, VirtualServiceProvider};
+use model::spec::{
+    self, ClientPolicy, RouteSpec, Spec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceProvider,
+};
 use model::{Resource, ResourceId, Snapshot};
 
-use super::clusters::Clusters;
+use super::clusters::{self, Clusters};
 use super::matching::{self, Order};
 use super::{policies, port};
 use crate::{Protocol, Route, Service, ServiceHost, Split, Target, Timeouts};
@@ -32,28 +34,49 @@ impl<'s> Services<'s> {
         self.services
     }
 
-    /// A virtual service under every port it is offered on. A service on one port answers whatever port
-    /// its caller names: without redirected sockets, the port of an authority is only a claim.
+    /// A virtual service under every port on which its callers can name it. A service on one port answers
+    /// whatever port they name: without redirected sockets, the port of an authority is only a claim.
     pub(super) fn add_hosts(
         &mut self,
         clusters: &mut Clusters<'s>,
         name: &str,
         policy: Option<&ClientPolicy>,
     ) -> Vec<ServiceHost> {
-        let ports = self.ports(name);
-        let choices: Vec<Option<u16>> = match ports.as_slice() {
-            [] | [_] => vec![None],
-            several => several.iter().copied().map(Some).collect(),
+        let offers = self.offers(name);
+        let named = offers.iter().filter(|(_, protocol)| !is_tcp(*protocol));
+        let named: Vec<u16> = named.map(|(port, _)| *port).collect();
+        // By the port that callers name, and the service's own.
+        let choices: Vec<(Option<u16>, Option<u16>)> = match named.as_slice() {
+            [] if offers.is_empty() => vec![(None, None)],
+            [only] => vec![(None, Some(*only))],
+            several => several
+                .iter()
+                .map(|&port| (Some(port), Some(port)))
+                .collect(),
         };
         choices
             .into_iter()
-            .filter_map(|port| {
+            .filter_map(|(named, port)| {
                 Some(ServiceHost {
                     host: name.to_ascii_lowercase(),
-                    port,
+                    port: named,
                     service: self.add(clusters, name, port, policy)?,
                 })
             })
+            .collect()
+    }
+
+    /// A virtual service under every port on which it is offered over TCP.
+    pub(super) fn add_tcp(
+        &mut self,
+        clusters: &mut Clusters<'s>,
+        name: &str,
+        policy: Option<&ClientPolicy>,
+    ) -> Vec<(u16, usize)> {
+        let offers = self.offers(name).into_iter();
+        offers
+            .filter(|(_, protocol)| is_tcp(*protocol))
+            .filter_map(|(port, _)| Some((port, self.add(clusters, name, Some(port), policy)?)))
             .collect()
     }
 
@@ -67,16 +90,23 @@ impl<'s> Services<'s> {
     ) -> Option<usize> {
         let id = ResourceId::virtual_service(self.mesh, name);
         let spec = self.snapshot.virtual_service(self.mesh, name)?;
-        let port = port.or_else(|| self.ports(name).first().copied());
+        let offers = self.offers(name);
+        let port = port.or_else(|| offers.first().map(|(port, _)| *port));
+        let protocol = offers.iter().find(|(offered, _)| Some(*offered) == port);
+        let over_tcp = protocol.is_some_and(|(_, protocol)| is_tcp(*protocol));
         let key = (name.to_owned(), port);
         if let Some(index) = self.known.iter().position(|known| *known == key) {
             return Some(index);
         }
         let routes = match &spec.provider {
             None => Vec::new(),
-            Some(VirtualServiceProvider::VirtualRouter(router)) => {
-                self.router_routes(clusters, &router.virtual_router_name, port, policy)
-            }
+            Some(VirtualServiceProvider::VirtualRouter(router)) => self.router_routes(
+                clusters,
+                &router.virtual_router_name,
+                port,
+                over_tcp,
+                policy,
+            ),
             Some(VirtualServiceProvider::VirtualNode(node)) => {
                 node_route(clusters, &id, &node.virtual_node_name, port, policy)
             }
@@ -89,36 +119,27 @@ impl<'s> Services<'s> {
         Some(self.services.len() - 1)
     }
 
-    /// The ports a virtual service is offered on: its provider's listeners'.
-    fn ports(&self, name: &str) -> Vec<u16> {
+    /// The ports and protocols a virtual service is offered on: its provider's listeners'.
+    fn offers(&self, name: &str) -> Vec<(u16, spec::Protocol)> {
         let provider = self
             .snapshot
             .virtual_service(self.mesh, name)
             .and_then(|service| service.provider.as_ref());
-        let mappings: Vec<i32> = match provider {
+        let mappings = match provider {
             Some(VirtualServiceProvider::VirtualRouter(router)) => self
                 .snapshot
                 .virtual_router(self.mesh, &router.virtual_router_name)
-                .map(|router| {
-                    router
-                        .listeners()
-                        .iter()
-                        .map(|listener| listener.port_mapping.port)
-                        .collect()
-                }),
+                .map(VirtualRouterSpec::port_mappings),
             Some(VirtualServiceProvider::VirtualNode(node)) => self
                 .snapshot
                 .virtual_node(self.mesh, &node.virtual_node_name)
-                .map(|node| {
-                    node.listeners()
-                        .iter()
-                        .map(|listener| listener.port_mapping.port)
-                        .collect()
-                }),
+                .map(VirtualNodeSpec::port_mappings),
             None => None,
-        }
-        .unwrap_or_default();
-        mappings.into_iter().map(port).collect()
+        };
+        let mappings = mappings.unwrap_or_default().into_iter();
+        mappings
+            .map(|mapping| (port(mapping.port), mapping.protocol))
+            .collect()
     }
 
     fn router_routes(
@@ -126,6 +147,7 @@ impl<'s> Services<'s> {
         clusters: &mut Clusters<'s>,
         router: &str,
         listener_port: Option<u16>,
+        over_tcp: bool,
         policy: Option<&ClientPolicy>,
     ) -> Vec<Route> {
         let mut routes: Vec<(Order, Route)> = self
@@ -138,7 +160,7 @@ impl<'s> Services<'s> {
                 let other_port = spec
                     .match_port()
                     .is_some_and(|port| listener_port != Some(super::port(port)));
-                if other_port {
+                if other_port || spec.protocol().is_some_and(is_tcp) != over_tcp {
                     return None;
                 }
                 let route = route(clusters, resource, spec, policy);
@@ -151,6 +173,10 @@ impl<'s> Services<'s> {
         routes.sort_by(|(one, _), (other, _)| one.cmp(other));
         routes.into_iter().map(|(_, route)| route).collect()
     }
+}
+
+fn is_tcp(protocol: spec::Protocol) -> bool {
+    clusters::protocol(protocol) == Protocol::Tcp
 }
 
 fn route(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Binding, Error, compile};
 use crate::{
     Discovery, Entry, GatewayRoute, HeaderMatch, IpPreference, Listener, NodeView, PathMatch,
-    PathRewrite, RetryOn, Route, ServiceHost, Unmatched, ValueMatch,
+    PathRewrite, Protocol, RetryOn, Route, ServiceHost, Unmatched, ValueMatch,
 };
 
 const MESH: &str = "appmesh-workshop";
@@ -413,6 +413,85 @@ fn each_port_of_a_service_has_its_own_routes() {
         let cluster = &view.clusters[routes[0].split.targets[0].cluster];
         let end = format!("_http_{}", host.port.unwrap());
         assert!(cluster.name.ends_with(&end), "{} for {end}", cluster.name);
+    }
+}
+
+#[test]
+fn each_backend_over_tcp_has_a_listener_of_its_own_on_loopback() {
+    let tcp = |port: u16| json!({"portMapping": {"port": port, "protocol": "tcp"}});
+    let mut database = by_task_set("database");
+    database["listeners"] = json!([tcp(5432)]);
+    let mut both = by_task_set("both");
+    both["listeners"] = json!([listeners(&[3000])["listeners"][0], tcp(5433)]);
+    let split_to = |node: &str, port: u16| {
+        json!({"tcpRoute": {
+            "action": {"weightedTargets": [{"virtualNode": node, "weight": 1, "port": port}]},
+            "match": {"port": port},
+        }})
+    };
+    let http_too = changed(split(&[("both", 1)]), "/httpRoute/match/port", json!(3000));
+    let http_too = changed(
+        http_too,
+        "/httpRoute/action/weightedTargets/0/port",
+        json!(3000),
+    );
+    let routed = json!({"virtualRouter": {"virtualRouterName": "crystal-router"}});
+    let view = Mesh::of_the_workshop()
+        .with(node("database"), database)
+        .with(node("both"), both)
+        .with(
+            service("db.local"),
+            json!({"provider": {"virtualNode": {"virtualNodeName": "database"}}}),
+        )
+        .with(
+            router(),
+            json!({"listeners": [listeners(&[3000])["listeners"][0], tcp(5433)]}),
+        )
+        .with(service(CRYSTAL), json!({"provider": routed}))
+        .with(route("http"), http_too)
+        .with(route("tcp"), split_to("both", 5433))
+        .with(node("frontend"), calling(&[CRYSTAL, "db.local"]))
+        .view();
+
+    let (hosts, _) = egress(&view);
+    let named: Vec<(&str, Option<u16>)> = hosts
+        .iter()
+        .map(|host| (host.host.as_str(), host.port))
+        .collect();
+    assert_eq!(
+        named,
+        [(CRYSTAL, None)],
+        "over TCP nobody can name a service"
+    );
+    assert_eq!(names(&view.services[hosts[0].service].routes), ["http"]);
+
+    let over_tcp: Vec<&Listener> = view
+        .listeners
+        .iter()
+        .filter(|listener| matches!(listener.entry, Entry::Service { .. }))
+        .collect();
+    let bound: Vec<(&str, String)> = over_tcp
+        .iter()
+        .map(|listener| (listener.name.as_str(), listener.bind.to_string()))
+        .collect();
+    let crystal = format!("lds_egress_{CRYSTAL}_5433");
+    let expected = [
+        (crystal.as_str(), "127.0.0.1:0".to_owned()),
+        ("lds_egress_db.local_5432", "127.0.0.1:0".to_owned()),
+    ];
+    assert_eq!(bound, expected);
+    for (listener, expected) in over_tcp.into_iter().zip(["tcp", "db.local"]) {
+        let Entry::Service { service } = listener.entry else {
+            panic!("{listener:?}");
+        };
+        let [route] = view.services[service].routes.as_slice() else {
+            panic!("{:?}", view.services[service]);
+        };
+        assert!(route.name.ends_with(expected), "{}", route.name);
+        assert_eq!((listener.protocol, &route.retry), (Protocol::Tcp, &None));
+        assert_eq!(route.timeouts.idle, Some(Duration::from_secs(3600)));
+        let cluster = &view.clusters[route.split.targets[0].cluster];
+        assert_eq!(cluster.protocol, Protocol::Tcp);
     }
 }
 
