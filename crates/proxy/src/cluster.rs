@@ -18,10 +18,11 @@ use fastrand::Rng;
 use crate::balancing::Balancing;
 use crate::budget::{Budget, Retrying};
 use crate::clock;
-use crate::discovery::Watched;
+use crate::discovery::{Watched, is_same};
 use crate::endpoint::{Endpoint, Shared};
 use crate::health::Generation;
 use crate::outlier::Outliers;
+use crate::tls::Connector;
 use choice::Choice;
 
 #[derive(Debug)]
@@ -37,7 +38,9 @@ pub(crate) struct LocalCluster {
 impl LocalCluster {
     /// Takes over the connections and retries of `before`, the same cluster in the view before.
     pub(crate) fn new(watched: Watched, generation: Generation, before: Option<&Self>) -> Self {
-        let all = before
+        // Connections to endpoints that are now spoken to in another way are not used again.
+        let known = before.filter(|before| is_same(&before.watched.tls, &watched.tls));
+        let all = known
             .map(|before| before.all.borrow().clone())
             .unwrap_or_default();
         let seen = Cell::new(generation.load(Ordering::Acquire));
@@ -62,6 +65,10 @@ impl LocalCluster {
 
     pub(crate) fn outliers(&self) -> Option<&Outliers> {
         self.watched.outliers.as_deref()
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Connector> {
+        self.watched.tls.as_deref()
     }
 
     /// `avoid`: the endpoint that failed last, taken again only if there is no other.

@@ -8,12 +8,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use crate::admission::{Admission, Client, Exchange, admit};
 use crate::clock;
 use crate::exchange;
 use crate::http1::MAX_HEAD;
+use crate::inbound::{Inbound, Peer};
 use crate::listener::Listener;
 use crate::reply::Reply;
 use crate::socket::Socket;
@@ -30,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) worker: Rc<Worker>,
     pub(crate) listener: Rc<Listener>,
     pub(crate) client: Socket,
+    #[expect(dead_code, reason = "access logs ask")]
+    pub(crate) peer: Peer,
     pub(crate) timer: Rc<Timer>,
     head_is_partial: bool,
     leaves_when_idle: bool,
@@ -54,7 +55,7 @@ enum Next {
     Close,
 }
 
-pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, stream: TcpStream) {
+pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: Inbound) {
     let timer = worker.timers.timer();
     poll_fn(|cx| {
         timer.wakes(cx.waker());
@@ -63,10 +64,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, stream: Tc
     .await;
     timer.set(clock::now().checked_add(worker.limits.keep_alive));
     let _entered = listener.enter(&timer);
+    let (client, peer) = inbound.into_socket();
     let mut connection = Connection {
         worker,
         listener,
-        client: Socket::new(stream),
+        client,
+        peer,
         timer,
         head_is_partial: false,
         leaves_when_idle: false,

@@ -19,6 +19,7 @@ use crate::error::{ApplyError, Refusal, StartError};
 use crate::health::{Generation, HealthStatus};
 use crate::registry::Registry;
 use crate::route::Program;
+use crate::tls::{CertificateStatus, Secret, Secrets, renewal};
 use crate::worker::{self, Limits};
 
 #[derive(Clone, Debug)]
@@ -70,6 +71,7 @@ pub struct EndpointHealth {
 #[derive(Debug)]
 pub struct DataPlane {
     registry: Arc<Mutex<Registry>>,
+    secrets: Arc<Secrets>,
     background: Background,
 }
 
@@ -100,14 +102,20 @@ impl DataPlane {
             })?;
             workers.push(commands);
         }
+        let secrets = Arc::new(Secrets::default());
         let registry = Registry::new(
             workers,
             generation,
             options.balancing,
+            Arc::clone(&secrets),
             background.runtime.clone(),
         );
+        let registry = Arc::new(Mutex::new(registry));
+        let renewing = renewal::run(Arc::downgrade(&registry), Arc::clone(&secrets));
+        background.runtime.spawn(renewing);
         Ok(Self {
-            registry: Arc::new(Mutex::new(registry)),
+            registry,
+            secrets,
             background,
         })
     }
@@ -148,6 +156,17 @@ impl DataPlane {
 
     pub async fn endpoint_health(&self) -> Vec<EndpointHealth> {
         self.registry.lock().await.endpoint_health()
+    }
+
+    /// Sets or replaces what views of `node` call `Sds { secret: name }`. New connections have it at once;
+    /// those that were open go on. Forgotten when the node is removed.
+    pub fn set_secret(&self, node: &str, name: &str, secret: Secret) {
+        self.secrets.set(node, name, secret);
+    }
+
+    /// What every listener and cluster that speaks TLS shows and believes, and what is wrong with it.
+    pub async fn certificates(&self) -> Vec<CertificateStatus> {
+        self.registry.lock().await.certificates()
     }
 
     /// Removes every node, then ends the workers and returns what was not observed yet. Nothing can be

@@ -20,6 +20,7 @@ use crate::balancing::Balancing;
 use crate::endpoint::Shared;
 use crate::health::{self, Generation, Health, HealthStatus};
 use crate::outlier::{self, Outliers};
+use crate::tls::Connector;
 
 /// How often names are resolved again; `getaddrinfo` does not tell how long an answer holds.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ pub(crate) struct Watched {
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) outliers: Option<Arc<Outliers>>,
     pub(crate) balancing: Arc<Balancing>,
+    /// How its endpoints are spoken to, where not in plain text.
+    pub(crate) tls: Option<Arc<Connector>>,
 }
 
 /// Stops its background work when dropped.
@@ -51,6 +54,7 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 struct Checked {
     check: Option<HealthCheck>,
+    tls: Option<Arc<Connector>>,
     generation: Generation,
     runtime: Handle,
     known: Mutex<HashMap<SocketAddr, Known>>,
@@ -66,6 +70,7 @@ impl Watch {
     /// Takes over what `before`, the same cluster in the view before, knows.
     pub(crate) fn start(
         cluster: &Cluster,
+        tls: Option<Arc<Connector>>,
         before: Option<&Self>,
         generation: &Generation,
         balancing: &Arc<Balancing>,
@@ -73,6 +78,7 @@ impl Watch {
     ) -> Self {
         let checked = Arc::new(Checked {
             check: cluster.health_check.clone(),
+            tls: tls.clone(),
             generation: Arc::clone(generation),
             runtime: runtime.clone(),
             known: Mutex::default(),
@@ -126,6 +132,7 @@ impl Watch {
                 endpoints,
                 outliers,
                 balancing: Arc::clone(balancing),
+                tls,
             },
             checked,
             resolver,
@@ -182,7 +189,7 @@ impl Checked {
 
     /// Endpoints keep their health; a checker goes on in the new watch where the check is the same.
     fn inherit(&self, before: &Self) {
-        let same_check = self.check == before.check;
+        let same_check = self.check == before.check && is_same(&self.tls, &before.tls);
         let mut known = self.known();
         for (&address, old) in before.known().iter_mut() {
             let checker = if same_check { old.checker.take() } else { None };
@@ -244,8 +251,8 @@ impl Checked {
         };
         let checker = running.or_else(|| {
             let check = self.check.clone()?;
-            let watching =
-                health::watch(Arc::clone(&endpoint), check, Arc::clone(&self.generation));
+            let (endpoint, generation) = (Arc::clone(&endpoint), Arc::clone(&self.generation));
+            let watching = health::watch(endpoint, check, self.tls.clone(), generation);
             Some(self.runtime.spawn(watching).abort_handle())
         });
         known.insert(
@@ -277,6 +284,15 @@ pub(crate) fn unnamed(address: SocketAddr) -> view::Endpoint {
         id: address.to_string(),
         address,
         zone: None,
+    }
+}
+
+/// Whether connections of the one may be used for the other.
+pub(crate) fn is_same(one: &Option<Arc<Connector>>, other: &Option<Arc<Connector>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
     }
 }
 

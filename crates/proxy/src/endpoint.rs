@@ -118,8 +118,7 @@ impl Endpoint {
     pub(crate) fn check_out(&self) -> Option<Socket> {
         let mut idle = self.idle.borrow_mut();
         std::iter::from_fn(|| idle.pop())
-            .map(|idle| idle.socket)
-            .find(|socket| !socket.is_stale())
+            .find_map(|mut idle| (!idle.socket.is_stale()).then_some(idle.socket))
     }
 
     pub(crate) fn check_in(&self, mut socket: Socket, now: Instant) {
@@ -139,7 +138,7 @@ impl Endpoint {
     pub(crate) fn sweep(&self, oldest: Instant) {
         self.idle
             .borrow_mut()
-            .retain(|idle| idle.since >= oldest && !idle.socket.is_stale());
+            .retain_mut(|idle| idle.since >= oldest && !idle.socket.is_stale());
     }
 
     pub(crate) fn is_unused(&self) -> bool {

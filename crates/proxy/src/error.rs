@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use view::NodeView;
 
+use crate::tls::TlsError;
+
 /// The data plane did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -76,6 +78,12 @@ pub enum ApplyError {
         "cannot apply the view of {node}: it points to a service or cluster that it does not have"
     )]
     Broken { node: String },
+    #[error("cannot apply the view of {node}: no TLS for listener {listener}")]
+    Tls {
+        node: String,
+        listener: String,
+        source: Box<TlsError>,
+    },
     #[error("cannot apply the view of {node}: the data plane has stopped")]
     Stopped { node: String },
 }

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use view::RetryPolicy;
 use view::observe::Outcome;
 
@@ -23,6 +22,7 @@ use crate::connection::{Connection, Then};
 use crate::endpoint::Endpoint;
 use crate::http1::Malformed;
 use crate::http1::response::ResponseHead;
+use crate::outbound;
 use crate::pool::{Queued, Slot, Turn};
 use crate::relay::{Finished, Relay};
 use crate::reply::Reply;
@@ -366,15 +366,16 @@ fn no_endpoint(exchange: &Exchange, cluster: usize) -> Failure {
 }
 
 async fn connect(exchange: &Exchange, endpoint: &Endpoint) -> Result<Socket, Failure> {
-    let timeout = match exchange.to {
-        To::Cluster(cluster) => exchange.node.program.clusters[cluster].connect_timeout,
-        To::Outside { .. } => OUTSIDE_CONNECT_TIMEOUT,
+    let (timeout, tls) = match exchange.to {
+        To::Cluster(cluster) => (
+            exchange.node.program.clusters[cluster].connect_timeout,
+            exchange.node.clusters[cluster].tls(),
+        ),
+        To::Outside { .. } => (OUTSIDE_CONNECT_TIMEOUT, None),
     };
     let address = endpoint.shared.address;
-    let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
-    let stream = connected
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+    let stream = outbound::connect(address, timeout, tls)
+        .await
         .map_err(|source| Failure::Connect {
             endpoint: address.to_string(),
             source,

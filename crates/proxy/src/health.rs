@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use view::{HealthCheck, Protocol};
 
 use crate::clock::{self, Instant};
 use crate::endpoint::Shared;
 use crate::http1::{MAX_HEAD, fields, response};
+use crate::outbound;
+use crate::stream::Stream;
+use crate::tls::Connector;
 
 /// Increases whenever an endpoint comes, goes or changes its health; workers look again when it does.
 pub(crate) type Generation = Arc<AtomicU64>;
@@ -90,14 +92,20 @@ impl Health {
 }
 
 /// Checks an endpoint for ever.
-pub(crate) async fn watch(endpoint: Arc<Shared>, check: HealthCheck, generation: Generation) {
+pub(crate) async fn watch(
+    endpoint: Arc<Shared>,
+    check: HealthCheck,
+    tls: Option<Arc<Connector>>,
+    generation: Generation,
+) {
     let mut address = endpoint.address;
     if let Some(port) = check.port {
         address.set_port(port);
     }
     let mut rng = fastrand::Rng::new();
     loop {
-        let result = match tokio::time::timeout(check.timeout, probe(address, &check)).await {
+        let probing = probe(address, &check, tls.as_deref());
+        let result = match tokio::time::timeout(check.timeout, probing).await {
             Ok(result) => result,
             Err(_) => Err(format!("no answer within {:?}", check.timeout)),
         };
@@ -121,8 +129,12 @@ fn jittered(interval: Duration, rng: &mut fastrand::Rng) -> Duration {
     interval.mul_f64(0.9 + 0.2 * rng.f64())
 }
 
-async fn probe(address: SocketAddr, check: &HealthCheck) -> Result<(), String> {
-    let stream = TcpStream::connect(address)
+async fn probe(
+    address: SocketAddr,
+    check: &HealthCheck,
+    tls: Option<&Connector>,
+) -> Result<(), String> {
+    let stream = outbound::connect(address, check.timeout, tls)
         .await
         .map_err(|error| error.to_string())?;
     match check.protocol {
@@ -131,7 +143,7 @@ async fn probe(address: SocketAddr, check: &HealthCheck) -> Result<(), String> {
     }
 }
 
-async fn probe_http(mut stream: TcpStream, host: SocketAddr, path: &str) -> Result<(), String> {
+async fn probe_http(mut stream: Stream, host: SocketAddr, path: &str) -> Result<(), String> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: serin health check\r\nconnection: close\r\n\r\n"
     );

@@ -5,7 +5,7 @@
 //! path of a request there is no lock, no channel and no task switch, but for the pool that workers share
 //! where a listener has limits. Views are swapped whole: a request ends on the view it began with.
 //!
-//! HTTP/1.1 and TCP so far: what of a view needs TLS, HTTP/2 or gRPC is refused with a reason.
+//! HTTP/1.1 and TCP so far: what of a view needs HTTP/2 or gRPC is refused with a reason.
 //! Access logs of a view are not acted on yet.
 
 mod admission;
@@ -25,8 +25,10 @@ mod exchange;
 pub mod fuzzing;
 mod health;
 mod http1;
+mod inbound;
 mod listener;
 mod node;
+mod outbound;
 mod outlier;
 mod outside;
 mod pool;
@@ -36,8 +38,10 @@ mod reply;
 mod route;
 mod socket;
 mod split;
+mod stream;
 mod tcp;
 mod timers;
+mod tls;
 mod tunnel;
 mod worker;
 
@@ -45,3 +49,4 @@ pub use balancing::Balancing;
 pub use data_plane::{BoundListener, DataPlane, EndpointHealth, Options};
 pub use error::{ApplyError, Refusal, StartError};
 pub use health::HealthStatus;
+pub use tls::{CertificateFacts, CertificateStatus, Purpose, Secret, SubjectName, TlsError};

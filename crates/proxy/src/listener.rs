@@ -12,17 +12,15 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::spawn_local;
 use view::Protocol;
 
 use crate::clock;
-use crate::connection;
+use crate::inbound;
 use crate::node::LocalNode;
 use crate::pool::Pool;
 use crate::route::program::Entry;
-use crate::socket::Socket;
-use crate::tcp;
 use crate::timers::Timer;
+use crate::tls::Acceptor;
 use crate::worker::Worker;
 
 /// How long to wait after the process ran out of sockets.
@@ -37,6 +35,7 @@ pub(crate) struct Listener {
     /// The view in force, and which of its listeners this is.
     routing: RefCell<(Rc<LocalNode>, usize)>,
     pool: RefCell<Option<Arc<Pool>>>,
+    tls: RefCell<Option<Arc<Acceptor>>>,
     connections: RefCell<BTreeMap<u64, Rc<Timer>>>,
     last_connection: Cell<u64>,
     state: Cell<State>,
@@ -65,11 +64,13 @@ impl Listener {
         node: Rc<LocalNode>,
         index: usize,
         pool: Option<Arc<Pool>>,
+        tls: Option<Arc<Acceptor>>,
     ) -> Self {
         Self {
             address,
             routing: RefCell::new((node, index)),
             pool: RefCell::new(pool),
+            tls: RefCell::new(tls),
             connections: RefCell::default(),
             last_connection: Cell::new(0),
             state: Cell::new(State::Open),
@@ -79,14 +80,26 @@ impl Listener {
         }
     }
 
-    pub(crate) fn replace(&self, node: Rc<LocalNode>, index: usize, pool: Option<Arc<Pool>>) {
+    pub(crate) fn replace(
+        &self,
+        node: Rc<LocalNode>,
+        index: usize,
+        pool: Option<Arc<Pool>>,
+        tls: Option<Arc<Acceptor>>,
+    ) {
         *self.routing.borrow_mut() = (node, index);
         *self.pool.borrow_mut() = pool;
+        *self.tls.borrow_mut() = tls;
     }
 
     /// Who lets requests through, where their number is limited.
     pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
         self.pool.borrow().clone()
+    }
+
+    /// What new connections are secured with, where they are.
+    pub(crate) fn tls(&self) -> Option<Arc<Acceptor>> {
+        self.tls.borrow().clone()
     }
 
     pub(crate) fn routing(&self) -> (Rc<LocalNode>, usize) {
@@ -100,7 +113,7 @@ impl Listener {
         matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
     }
 
-    fn is_tcp(&self) -> bool {
+    pub(crate) fn is_tcp(&self) -> bool {
         let (node, index) = &*self.routing.borrow();
         node.program.listeners[*index].protocol == Protocol::Tcp
     }
@@ -135,7 +148,7 @@ impl Listener {
             tokio::select! {
                 biased;
                 accepted = socket.accept() => match accepted {
-                    Ok((stream, peer)) => self.welcome(&worker, stream, peer),
+                    Ok((stream, remote)) => self.welcome(&worker, stream, remote),
                     Err(error) => {
                         tracing::warn!(address = %self.address, %error, "cannot accept a connection");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -152,27 +165,22 @@ impl Listener {
         let Ok(socket) = socket.into_std() else {
             return;
         };
-        while let Ok((stream, peer)) = socket.accept() {
+        while let Ok((stream, remote)) = socket.accept() {
             let stream = stream
                 .set_nonblocking(true)
                 .and_then(|()| TcpStream::from_std(stream));
             if let Ok(stream) = stream {
-                self.welcome(worker, stream, peer);
+                self.welcome(worker, stream, remote);
             }
         }
     }
 
-    fn welcome(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    fn welcome(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the client left before it was served");
             return;
         }
-        let (worker, listener) = (Rc::clone(worker), Rc::clone(self));
-        if self.is_tcp() {
-            spawn_local(tcp::serve(worker, listener, Socket::new(stream), peer));
-        } else {
-            spawn_local(connection::serve(worker, listener, stream));
-        }
+        inbound::welcome(worker, self, stream, remote);
     }
 
     /// Ends all connections: as they finish until `drain` has passed, then at once.

@@ -88,7 +88,7 @@ impl Pool {
     /// The connection to `address` used last that is still good, rather one of this worker's.
     pub(crate) fn check_out(&self, address: SocketAddr) -> Option<Socket> {
         loop {
-            let idle = {
+            let mut idle = {
                 let mut idle = self.idle();
                 let own = thread::current().id();
                 let of_own = idle.iter().rposition(|idle| idle.worker == own);
@@ -129,7 +129,7 @@ impl Pool {
     /// Closes what has been idle since before `oldest` or was closed by the other side.
     pub(crate) fn sweep(&self, oldest: Instant) {
         self.idle()
-            .retain(|idle| idle.since >= oldest && !idle.socket.is_stale());
+            .retain_mut(|idle| idle.since >= oldest && !idle.socket.is_stale());
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use view::Cluster;
 use view::observe::Observations;
 
 use crate::balancing::Balancing;
@@ -23,6 +24,7 @@ use crate::health::Generation;
 use crate::pool::Pool;
 use crate::route::Program;
 use crate::route::program::Listener;
+use crate::tls::{Acceptor, CertificateStatus, Connector, Secrets};
 use crate::worker::{Apply, ApplyListener, Command};
 
 /// How long a view waits for the names in it; an answer that takes longer comes as an update.
@@ -35,6 +37,7 @@ pub(crate) struct Registry {
     nodes: HashMap<String, Node>,
     generation: Generation,
     balancing: Arc<Balancing>,
+    secrets: Arc<Secrets>,
     background: Handle,
 }
 
@@ -55,6 +58,7 @@ struct Bound {
     sockets: Vec<TcpListener>,
     /// Where the listener has limits: one for all workers.
     pool: Option<Arc<Pool>>,
+    tls: Option<Arc<Acceptor>>,
 }
 
 impl Registry {
@@ -62,6 +66,7 @@ impl Registry {
         workers: Vec<mpsc::UnboundedSender<Command>>,
         generation: Generation,
         balancing: Balancing,
+        secrets: Arc<Secrets>,
         background: Handle,
     ) -> Self {
         Self {
@@ -69,6 +74,7 @@ impl Registry {
             nodes: HashMap::new(),
             generation,
             balancing: Arc::new(balancing),
+            secrets,
             background,
         }
     }
@@ -90,6 +96,7 @@ impl Registry {
                 address: bound.address,
                 socket: bound.sockets.pop(),
                 pool: bound.pool.clone(),
+                tls: bound.tls.clone(),
             };
             Command::Apply(Box::new(Apply {
                 program: Arc::clone(&program),
@@ -146,9 +153,82 @@ impl Registry {
                 address,
                 sockets,
                 pool: Pool::new(&listener.limits, kept.and_then(|bound| bound.pool.as_ref())),
+                tls: self.acceptor(program, listener, kept)?,
             })
         };
         program.listeners.iter().map(bind).collect()
+    }
+
+    /// Goes on with the one before where it is to be the same, and so with its clients' sessions.
+    fn acceptor(
+        &self,
+        program: &Program,
+        listener: &Listener,
+        before: Option<&Bound>,
+    ) -> Result<Option<Arc<Acceptor>>, ApplyError> {
+        let Some(tls) = &listener.tls else {
+            return Ok(None);
+        };
+        let before = before.and_then(|bound| bound.tls.as_ref());
+        if let Some(same) = before.filter(|before| before.is_for(tls, listener.protocol)) {
+            return Ok(Some(Arc::clone(same)));
+        }
+        let (node, name) = (&program.node, &listener.name);
+        let acceptor = Acceptor::new(node, name, tls, listener.protocol, &self.secrets);
+        let acceptor = acceptor.map_err(|source| ApplyError::Tls {
+            node: node.clone(),
+            listener: name.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(Some(Arc::new(acceptor)))
+    }
+
+    fn connector(
+        &self,
+        program: &Program,
+        cluster: &Cluster,
+        before: Option<&Watch>,
+    ) -> Option<Arc<Connector>> {
+        let tls = cluster.tls.as_ref()?;
+        let before = before.and_then(|watch| watch.watched.tls.as_ref());
+        if let Some(same) = before.filter(|before| before.is_for(tls, cluster.protocol)) {
+            return Some(Arc::clone(same));
+        }
+        let (node, name) = (&program.node, &cluster.name);
+        let connector = Connector::new(node, name, tls, cluster.protocol, &self.secrets);
+        Some(Arc::new(connector))
+    }
+
+    /// What listeners and clusters that speak TLS show and believe.
+    pub(crate) fn certificates(&self) -> Vec<CertificateStatus> {
+        let mut known = Vec::new();
+        for node in self.nodes.values() {
+            for acceptor in node.listeners.iter().filter_map(|bound| bound.tls.as_ref()) {
+                known.extend(acceptor.status());
+            }
+            for connector in node
+                .watches
+                .values()
+                .filter_map(|watch| watch.watched.tls.as_ref())
+            {
+                known.extend(connector.status());
+            }
+        }
+        known.sort_by(|a, b| (&a.node, &a.resource).cmp(&(&b.node, &b.resource)));
+        known
+    }
+
+    /// Everything that is made of certificates and trust, to be looked at without holding up changes.
+    pub(crate) fn renewable(&self) -> (Vec<Arc<Acceptor>>, Vec<Arc<Connector>>) {
+        let nodes = self.nodes.values();
+        let listeners = nodes.clone().flat_map(|node| &node.listeners);
+        let watches = nodes.flat_map(|node| node.watches.values());
+        (
+            listeners.filter_map(|bound| bound.tls.clone()).collect(),
+            watches
+                .filter_map(|watch| watch.watched.tls.clone())
+                .collect(),
+        )
     }
 
     /// Starts to watch every cluster, in the program's order.
@@ -159,8 +239,10 @@ impl Registry {
             .iter()
             .map(|cluster| {
                 let before = before.and_then(|node| node.watches.get(&cluster.name));
+                let tls = self.connector(program, cluster, before);
                 let watch = Watch::start(
                     cluster,
+                    tls,
                     before,
                     &self.generation,
                     &self.balancing,
@@ -190,6 +272,7 @@ impl Registry {
         drain: Duration,
     ) -> impl Future<Output = ()> + Send + use<> {
         let removed = self.nodes.remove(node);
+        self.secrets.forget(node);
         let told = self.tell(|done| Command::Remove {
             node: node.to_owned(),
             drain,

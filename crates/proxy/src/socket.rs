@@ -1,29 +1,35 @@
-//! One side of an exchange: a socket, what was read from it too early, and what it is still owed.
+//! One side of an exchange: a stream, what was read from it too early, and what it is still owed.
 //!
 //! Bytes live in the worker's scratch buffer while they are acted on; only what cannot be acted on at
 //! once is copied here. Between requests both buffers are empty and own no memory.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWrite;
+
+use crate::stream::Stream;
 
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self::with_unread(stream, Vec::new())
+    }
+
+    /// `input` was read from the stream already.
+    pub(crate) fn with_unread(stream: Stream, input: Vec<u8>) -> Self {
         Self {
             stream,
-            input: Vec::new(),
+            input,
             output: Vec::new(),
             sent: 0,
         }
@@ -31,7 +37,7 @@ impl Socket {
 
     /// Moves an idle socket of another worker to the event queue of this one.
     pub(crate) fn adopt(self) -> io::Result<Self> {
-        Ok(Self::new(TcpStream::from_std(self.stream.into_std()?)?))
+        Ok(Self::new(self.stream.adopt()?))
     }
 
     /// Gives back the memory that a slow peer made necessary.
@@ -68,9 +74,7 @@ impl Socket {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut unfilled = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut unfilled))?;
-        Poll::Ready(Ok(unfilled.filled().len()))
+        self.stream.poll_read_bytes(cx, buffer)
     }
 
     /// Reads what was put back, or from the socket where nothing was.
@@ -94,11 +98,11 @@ impl Socket {
             }
         }
         self.output.extend_from_slice(bytes);
-        Ok(self.output.is_empty())
+        Ok(!self.has_unsent())
     }
 
     pub(crate) fn has_unsent(&self) -> bool {
-        !self.output.is_empty()
+        !self.output.is_empty() || self.stream.has_unsent()
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -108,7 +112,7 @@ impl Socket {
         }
         self.output.clear();
         self.sent = 0;
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -118,36 +122,20 @@ impl Socket {
     /// Makes the coming end of this connection a reset: an orderly one would pass for the end of what was
     /// to be said.
     pub(crate) fn abort(&self) {
-        if let Err(error) = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)) {
+        if let Err(error) =
+            socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO))
+        {
             tracing::debug!(%error, "a connection was gone before it could be reset");
         }
     }
 
     /// Whether the peer has gone: `Ready(false)` says that it sent more instead.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if ready!(self.stream.poll_read_ready(cx)).is_err() {
-            return Poll::Ready(true);
-        }
-        let mut byte = [0];
-        match ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte))) {
-            Ok(0) | Err(_) => Poll::Ready(true),
-            Ok(_) => Poll::Ready(false),
-        }
+        self.stream.poll_gone(cx)
     }
 
-    /// Whether an idle connection can no longer be used. Readiness seen by earlier polls tells;
-    /// the socket itself is asked only where that says that something has come.
-    pub(crate) fn is_stale(&self) -> bool {
-        match self
-            .stream
-            .poll_read_ready(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Pending => false,
-            Poll::Ready(Err(_)) => true,
-            Poll::Ready(Ok(())) => {
-                let nothing_came = self.stream.try_read(&mut [0]);
-                !matches!(nothing_came, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            }
-        }
+    /// Whether an idle connection can no longer be used.
+    pub(crate) fn is_stale(&mut self) -> bool {
+        self.stream.is_stale()
     }
 }

@@ -15,8 +15,10 @@ use std::time::Duration;
 use crate::clock::{self, Instant};
 use crate::counters::Tally;
 use crate::endpoint::{Endpoint, InFlight};
+use crate::inbound::{Inbound, Peer};
 use crate::listener::Listener;
 use crate::node::LocalNode;
+use crate::outbound;
 use crate::pool::{Slot, Turn};
 use crate::route::program::TcpDestination;
 use crate::socket::Socket;
@@ -57,13 +59,9 @@ struct Call<'c> {
     started: Instant,
 }
 
-/// Carries one connection to its end. `client` has had its PROXY header and its TLS handshake.
-pub(crate) async fn serve(
-    worker: Rc<Worker>,
-    listener: Rc<Listener>,
-    client: Socket,
-    peer: SocketAddr,
-) {
+/// Carries one connection to its end, after its PROXY header and its TLS handshake.
+pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: Inbound) {
+    let (client, Peer { remote, .. }) = inbound.into_socket();
     let timer = worker.timers.timer();
     poll_fn(|cx| {
         timer.wakes(cx.waker());
@@ -78,7 +76,7 @@ pub(crate) async fn serve(
         &worker, &listener, &timer, node, index, client, &mut tally, started,
     );
     if let Err(refused) = carried.await {
-        tracing::debug!(%peer, address = %listener.address, %refused, "a connection was refused");
+        tracing::debug!(peer = %remote, address = %listener.address, %refused, "a connection was refused");
         if let Some(tally) = &mut tally {
             tally.end_with(outcome::of_refusal(&refused), None);
         }
@@ -175,9 +173,10 @@ impl Call<'_> {
                 virtual_node: settings.virtual_node.clone(),
             })?;
             let in_flight = endpoint.begin();
-            let connecting = Box::pin(connected(endpoint.shared.address, settings.connect_timeout));
+            let (address, timeout) = (endpoint.shared.address, settings.connect_timeout);
+            let connecting = Box::pin(outbound::connect(address, timeout, cluster.tls()));
             match self.while_wanted(connecting).await? {
-                Ok(upstream) => return Ok((endpoint, in_flight, upstream)),
+                Ok(upstream) => return Ok((endpoint, in_flight, Socket::new(upstream))),
                 Err(source) => {
                     if let Some(outliers) = cluster.outliers() {
                         outliers.saw_error(&endpoint.shared, clock::now());
@@ -221,10 +220,4 @@ impl Call<'_> {
         })
         .await
     }
-}
-
-async fn connected(address: SocketAddr, timeout: Duration) -> io::Result<Socket> {
-    let stream = tokio::time::timeout(timeout, tokio::net::TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(Socket::new(stream))
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::net::TcpListener;
 use tokio::runtime::LocalOptions;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_local;
 use view::observe::Observations;
 
@@ -23,12 +23,14 @@ use crate::clock;
 use crate::counters::Counters;
 use crate::discovery::Watched;
 use crate::health::Generation;
+use crate::inbound::MAX_HANDSHAKES;
 use crate::listener::Listener;
 use crate::node::LocalNode;
 use crate::outside::Outside;
 use crate::pool::Pool;
 use crate::route::Program;
 use crate::timers::Timers;
+use crate::tls::Acceptor;
 
 /// Room for a rewritten head to be longer than the head that was read.
 pub(crate) const HEADROOM: usize = 1024;
@@ -70,6 +72,7 @@ pub(crate) struct ApplyListener {
     /// `None`: the worker listens there already.
     pub(crate) socket: Option<std::net::TcpListener>,
     pub(crate) pool: Option<Arc<Pool>>,
+    pub(crate) tls: Option<Arc<Acceptor>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +89,8 @@ pub(crate) struct Worker {
     pub(crate) rng: RefCell<Rng>,
     pub(crate) timers: Rc<Timers>,
     pub(crate) outside: Outside,
+    /// Room for TLS handshakes under way.
+    pub(crate) handshakes: Semaphore,
     buffers: RefCell<Vec<Vec<u8>>>,
     counters: Counters,
     generation: Generation,
@@ -135,6 +140,7 @@ impl Worker {
             rng: RefCell::new(Rng::new()),
             timers: Rc::default(),
             outside: Outside::default(),
+            handshakes: Semaphore::new(MAX_HANDSHAKES),
             buffers: RefCell::default(),
             counters: Counters::default(),
             generation,
@@ -184,14 +190,18 @@ impl Worker {
                 address,
                 socket,
                 pool,
+                tls,
             } = told;
             let listener = match left.iter().position(|listener| listener.address == address) {
                 Some(position) => {
                     let listener = left.swap_remove(position);
-                    listener.replace(Rc::clone(&current), index, pool);
+                    listener.replace(Rc::clone(&current), index, pool, tls);
                     listener
                 }
-                None => Rc::new(Listener::new(address, Rc::clone(&current), index, pool)),
+                None => {
+                    let current = Rc::clone(&current);
+                    Rc::new(Listener::new(address, current, index, pool, tls))
+                }
             };
             if let Some(socket) = socket {
                 self.listen(&listener, socket);

@@ -365,8 +365,12 @@ pub struct ClientTls {
     /// Empty: every port.
     pub ports: Vec<u16>,
     pub certificate: Option<Certificate>,
+    /// `None`: whatever certificate the server shows is believed.
     pub trust: Option<Trust>,
+    /// One of these must be in the server's certificate; empty: any.
     pub subject_names: Vec<String>,
+    /// The name that the handshake asks for.
+    pub server_name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

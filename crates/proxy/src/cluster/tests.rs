@@ -18,6 +18,7 @@ fn watched(listed: &[Arc<Shared>], generation: &Generation) -> Watched {
         endpoints,
         outliers: Some(Arc::new(outliers)),
         balancing: Arc::default(),
+        tls: None,
     }
 }
 

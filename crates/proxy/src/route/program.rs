@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use view::{
-    Cluster, HostMatch, NodeView, PathRewrite, PoolLimits, Protocol, RetryPolicy, Rewrite,
-    ServiceHost, Timeouts, Unmatched,
+    Cluster, HostMatch, ListenerTls, NodeView, PathRewrite, PoolLimits, Protocol, RetryPolicy,
+    Rewrite, ServiceHost, Timeouts, Unmatched,
 };
 
 use super::matcher::{Asked, Matcher, host_matches};
@@ -32,6 +32,7 @@ pub(crate) struct Listener {
     pub(crate) protocol: Protocol,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: PoolLimits,
+    pub(crate) tls: Option<ListenerTls>,
     pub(crate) entry: Entry,
 }
 
@@ -121,7 +122,10 @@ impl Program {
         let mut clusters = Vec::with_capacity(view.clusters.len());
         for cluster in &view.clusters {
             clusters.push(match unsupported::of_cluster(cluster) {
-                None => cluster.clone(),
+                None => Cluster {
+                    tls: unsupported::client_tls(cluster),
+                    ..cluster.clone()
+                },
                 Some(reason) => {
                     refusals.push(Refusal::new(view, &cluster.name, reason));
                     unsupported::without_endpoints(cluster)
@@ -171,6 +175,7 @@ impl Program {
                 protocol: listener.protocol,
                 timeouts: listener.timeouts.clone(),
                 limits: listener.limits.clone(),
+                tls: unsupported::listener_tls(listener),
                 entry,
             });
         }

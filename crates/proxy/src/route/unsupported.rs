@@ -1,14 +1,25 @@
 //! What of a view this proxy cannot carry yet, and why: refused one by one, so that the rest goes on.
 
-use view::{Cluster, Discovery, Entry, Listener, Protocol, TlsMode};
+use view::{
+    Certificate, ClientTls, Cluster, Discovery, Entry, Listener, ListenerTls, Protocol, TlsMode,
+    Trust,
+};
+
+const ELSEWHERE: &str =
+    "is in AWS Certificate Manager, which this proxy cannot reach: map its ARN to files";
 
 /// Why requests cannot be sent there.
 pub(super) fn of_cluster(cluster: &Cluster) -> Option<String> {
     if !matches!(cluster.protocol, Protocol::Http | Protocol::Tcp) {
         return Some(not_yet(name(cluster.protocol)));
     }
-    if cluster.tls.as_ref().is_some_and(|tls| tls.enforce) {
-        return Some(not_yet("TLS"));
+    if let Some(reason) = cluster
+        .tls
+        .as_ref()
+        .filter(|tls| tls.enforce)
+        .and_then(of_client)
+    {
+        return Some(reason);
     }
     // Another check in its place would call endpoints healthy, or ill, that are not.
     let check = cluster.health_check.as_ref()?.protocol;
@@ -25,9 +36,46 @@ pub(super) fn of_listener(listener: &Listener) -> Option<String> {
         }
         (protocol, _) => return Some(not_yet(name(protocol))),
     }
-    let tls = listener.tls.as_ref();
-    tls.is_some_and(|tls| tls.mode == TlsMode::Strict)
-        .then(|| not_yet("TLS"))
+    let strict = listener
+        .tls
+        .as_ref()
+        .filter(|tls| tls.mode == TlsMode::Strict)?;
+    of_certificate(&strict.certificate)
+}
+
+/// Where plain text is as good, it has to do for TLS that cannot be had.
+pub(super) fn listener_tls(listener: &Listener) -> Option<ListenerTls> {
+    let tls = listener.tls.as_ref()?;
+    of_certificate(&tls.certificate)
+        .is_none()
+        .then(|| tls.clone())
+}
+
+/// Where plain text is as good, it has to do for TLS that cannot be had.
+pub(super) fn client_tls(cluster: &Cluster) -> Option<ClientTls> {
+    let tls = cluster.tls.as_ref()?;
+    of_client(tls).is_none().then(|| tls.clone())
+}
+
+fn of_client(tls: &ClientTls) -> Option<String> {
+    let of_own = || tls.certificate.as_ref().and_then(of_certificate);
+    tls.trust.as_ref().and_then(of_trust).or_else(of_own)
+}
+
+fn of_certificate(certificate: &Certificate) -> Option<String> {
+    match certificate {
+        Certificate::Acm { arn } => Some(format!("certificate {arn} {ELSEWHERE}")),
+        Certificate::File { .. } | Certificate::Sds { .. } => None,
+    }
+}
+
+fn of_trust(trust: &Trust) -> Option<String> {
+    match trust {
+        Trust::Acm { authorities } => {
+            Some(format!("authority {} {ELSEWHERE}", authorities.join(", ")))
+        }
+        Trust::File { .. } | Trust::Sds { .. } => None,
+    }
 }
 
 /// The cluster as one that nobody is sent to and that costs nothing.

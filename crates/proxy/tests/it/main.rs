@@ -15,3 +15,4 @@ mod refusals;
 mod routing;
 mod smuggling;
 mod tcp;
+mod tls;

@@ -89,6 +89,7 @@ fn by_policy(target: &VirtualNodeSpec, policy: &spec::ClientPolicyTls) -> Client
         } else {
             given
         },
+        server_name: default_names(target).pop(),
     }
 }
 
@@ -111,6 +112,7 @@ fn by_listener(target: &VirtualNodeSpec, listener: &spec::Listener) -> Option<Cl
         } else {
             Vec::new()
         },
+        server_name: default_names(target).pop(),
     })
 }
 

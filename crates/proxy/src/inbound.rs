@@ -1,0 +1,181 @@
+//! What happens to a connection before its first request: TLS, then the protocol that is spoken in it.
+//!
+//! A listener in plain text has nothing to do here: its connections are served at once. Handshakes under
+//! way are limited in number for each worker, and in time.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::spawn_local;
+
+use crate::connection;
+use crate::listener::Listener;
+use crate::socket::Socket;
+use crate::stream::Stream;
+use crate::tcp;
+use crate::tls::{Acceptor, PeerIdentity};
+use crate::worker::Worker;
+
+/// A client gets as long to finish its handshake, waiting for its turn included.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Under way at once on one worker; the rest waits. A handshake is the work of many requests.
+pub(crate) const MAX_HANDSHAKES: usize = 256;
+/// More than it takes to tell TLS from plain text.
+const FIRST_BYTES: usize = 4096;
+
+/// A connection that is ready to be served.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    pub(crate) stream: Stream,
+    /// What was read from the stream already.
+    pub(crate) early: Vec<u8>,
+    pub(crate) peer: Peer,
+}
+
+impl Inbound {
+    pub(crate) fn into_socket(self) -> (Socket, Peer) {
+        (Socket::with_unread(self.stream, self.early), self.peer)
+    }
+}
+
+/// Who is on the other side.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) remote: SocketAddr,
+    /// `None` in plain text.
+    #[expect(dead_code, reason = "access logs ask")]
+    pub(crate) tls: Option<Rc<PeerIdentity>>,
+}
+
+pub(crate) fn welcome(
+    worker: &Rc<Worker>,
+    listener: &Rc<Listener>,
+    tcp: TcpStream,
+    remote: SocketAddr,
+) {
+    let (worker, listener) = (Rc::clone(worker), Rc::clone(listener));
+    match listener.tls() {
+        None => {
+            let inbound = Inbound {
+                stream: Stream::Plain(tcp),
+                early: Vec::new(),
+                peer: Peer { remote, tls: None },
+            };
+            if listener.is_tcp() {
+                spawn_local(tcp::serve(worker, listener, inbound));
+            } else {
+                spawn_local(connection::serve(worker, listener, inbound));
+            }
+        }
+        Some(tls) => {
+            spawn_local(async move {
+                // In a box that is given back before the first request.
+                match Box::pin(secure(&worker, &listener, &tls, tcp, remote)).await {
+                    Ok(inbound) if listener.is_tcp() => {
+                        tcp::serve(worker, listener, inbound).await;
+                    }
+                    Ok(inbound) => connection::serve(worker, listener, inbound).await,
+                    Err(error) => {
+                        let address = listener.address;
+                        tracing::debug!(%address, %remote, %error, "a TLS handshake failed");
+                    }
+                }
+            });
+        }
+    }
+}
+
+async fn secure(
+    worker: &Rc<Worker>,
+    listener: &Rc<Listener>,
+    tls: &Arc<Acceptor>,
+    tcp: TcpStream,
+    remote: SocketAddr,
+) -> io::Result<Inbound> {
+    let timer = worker.timers.timer();
+    // Counts among the listener's connections, so that draining waits for it and cuts it.
+    let _entered = listener.enter(&timer);
+    let cut = poll_fn(|cx| {
+        timer.wakes(cx.waker());
+        if listener.is_cut() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    let handshake = async {
+        let _turn = worker
+            .handshakes
+            .acquire()
+            .await
+            .map_err(io::Error::other)?;
+        let mut early = Vec::new();
+        if tls.is_permissive() {
+            early = first_bytes(&tcp).await?;
+            if !begins_tls(&early).unwrap_or(false) {
+                let stream = Stream::Plain(tcp);
+                let peer = Peer { remote, tls: None };
+                return Ok(Inbound {
+                    stream,
+                    early,
+                    peer,
+                });
+            }
+        }
+        let (stream, identity) = tls.accept(tcp, early).await?;
+        Ok(Inbound {
+            stream: Stream::Tls(stream),
+            early: Vec::new(),
+            peer: Peer {
+                remote,
+                tls: Some(Rc::new(identity)),
+            },
+        })
+    };
+    tokio::select! {
+        biased;
+        () = cut => Err(io::ErrorKind::ConnectionAborted.into()),
+        secured = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake) => {
+            secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        }
+    }
+}
+
+/// Reads until it is clear whether this is TLS; an end before that is for whoever serves plain text.
+async fn first_bytes(tcp: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(FIRST_BYTES);
+    loop {
+        tcp.readable().await?;
+        match tcp.try_read_buf(&mut bytes) {
+            Ok(0) => return Ok(bytes),
+            Ok(_) if begins_tls(&bytes).is_some() => return Ok(bytes),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether these are the first bytes of a TLS handshake; `None` while they may be. The record's type, its
+/// version, its length and the message's type, which no request begins with.
+fn begins_tls(bytes: &[u8]) -> Option<bool> {
+    const HANDSHAKE: u8 = 22;
+    const CLIENT_HELLO: u8 = 1;
+    let fits = |(position, byte): (usize, &u8)| match position {
+        0 => *byte == HANDSHAKE,
+        1 => *byte == 3,
+        2 => *byte <= 4,
+        5 => *byte == CLIENT_HELLO,
+        _ => true,
+    };
+    if !bytes.iter().enumerate().take(6).all(fits) {
+        return Some(false);
+    }
+    (bytes.len() >= 6).then_some(true)
+}

@@ -1,0 +1,104 @@
+//! A cluster's TLS: the handshake as a client.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
+use tokio::net::TcpStream;
+use view::{ClientTls, Protocol};
+
+use super::error::TlsError;
+use super::renewed::{CertificateStatus, Material, Recipe, Renewed};
+use super::secrets::Secrets;
+use super::verifier::ServerVerifier;
+use super::{PROVIDER, TlsStream, alpn};
+
+#[derive(Debug)]
+pub(crate) struct Connector {
+    tls: ClientTls,
+    protocol: Protocol,
+    renewed: Renewed<Arc<ClientConfig>>,
+    /// Sent in the handshake, for servers that have several certificates.
+    server_name: Option<ServerName<'static>>,
+}
+
+impl Connector {
+    pub(crate) fn new(
+        node: &str,
+        resource: &str,
+        tls: &ClientTls,
+        protocol: Protocol,
+        secrets: &Secrets,
+    ) -> Self {
+        let recipe = Recipe {
+            node: node.to_owned(),
+            resource: resource.to_owned(),
+            certificate: tls.certificate.clone(),
+            trust: tls.trust.clone(),
+        };
+        let server_name = tls.server_name.clone();
+        let connector = Self {
+            tls: tls.clone(),
+            protocol,
+            renewed: Renewed::new(recipe),
+            server_name: server_name.and_then(|name| ServerName::try_from(name).ok()),
+        };
+        connector.renew(secrets);
+        connector
+    }
+
+    pub(crate) fn is_for(&self, tls: &ClientTls, protocol: Protocol) -> bool {
+        self.tls == *tls && self.protocol == protocol
+    }
+
+    pub(crate) fn status(&self) -> Vec<CertificateStatus> {
+        self.renewed.status()
+    }
+
+    pub(crate) fn renew(&self, secrets: &Secrets) {
+        self.renewed.renew(secrets, |material| self.build(material));
+    }
+
+    fn build(&self, material: Material) -> Result<Arc<ClientConfig>, TlsError> {
+        let Material { identity, anchors } = material;
+        let verifier = ServerVerifier {
+            roots: anchors.map(|anchors| anchors.roots),
+            wanted: self.tls.subject_names.clone(),
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+            .with_safe_default_protocol_versions()
+            .map_err(|source| TlsError::Config { source })?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match identity {
+            Some(identity) => {
+                let resolver = Arc::new(SingleCertAndKey::from(identity.key));
+                builder.with_client_cert_resolver(resolver)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = alpn(self.protocol);
+        Ok(Arc::new(config))
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        tcp: TcpStream,
+        address: SocketAddr,
+    ) -> io::Result<Box<TlsStream>> {
+        let config = self.renewed.current().ok_or_else(|| {
+            io::Error::other("there is no certificate or trust that can be used yet")
+        })?;
+        let name = self
+            .server_name
+            .clone()
+            .unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
+        let session =
+            UnbufferedClientConnection::new(Arc::clone(&config), name).map_err(io::Error::other)?;
+        TlsStream::connect(tcp, session).await
+    }
+}
