@@ -51,19 +51,34 @@ pub fn log_e_by_ratio(
     tolerated_ratio: f64,
     events: impl Iterator<Item = BadEvents> + Clone,
 ) -> [f64; RATIOS.len()] {
-    RATIOS.map(|multiple| {
-        let gain = libm::log(multiple);
-        events
-            .clone()
-            .filter(|level| level.share.is_split())
-            .map(|level| {
-                let share = level.share.as_f64();
-                let tolerated = libm::log1p(share * (tolerated_ratio - 1.0));
-                let supposed = libm::log1p(share * (tolerated_ratio * multiple - 1.0));
-                times(level.canary, gain) - times(level.total(), supposed - tolerated)
-            })
-            .sum()
-    })
+    RATIOS.map(|multiple| log_e_of(multiple, tolerated_ratio, events.clone()))
+}
+
+/// The same for one multiple of the tolerated ratio. A multiple below 1 is evidence that the canary has *fewer*
+/// such events.
+pub fn log_e_of(
+    multiple: f64,
+    tolerated_ratio: f64,
+    events: impl Iterator<Item = BadEvents>,
+) -> f64 {
+    let gain = libm::log(multiple);
+    events
+        .filter(|level| level.share.is_split())
+        .map(|level| {
+            let share = level.share.as_f64();
+            let tolerated = libm::log1p(share * (tolerated_ratio - 1.0));
+            let supposed = libm::log1p(share * (tolerated_ratio * multiple - 1.0));
+            times(level.canary, gain) - times(level.total(), supposed - tolerated)
+        })
+        .sum()
+}
+
+/// The logarithm of the evidence of these events.
+pub(crate) fn evidence(
+    tolerated_ratio: f64,
+    events: impl Iterator<Item = BadEvents> + Clone,
+) -> f64 {
+    log_e(&log_e_by_ratio(tolerated_ratio, events))
 }
 
 /// The logarithm of the evidence: the mean over [`RATIOS`].

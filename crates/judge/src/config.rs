@@ -1,9 +1,12 @@
 //! What the owner of a release may set: how much risk of a wrong verdict, and what counts as worse.
 
 use std::ops::{Deref, RangeInclusive};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::{family::Weights, slowdown::SLOWDOWNS};
 
 /// The settings as written; [`Config`] is their checked form.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +20,17 @@ pub struct Settings {
     pub allowed_excess: f64,
     /// The most likely a canary that fails at least that much more often is ever promoted.
     pub false_promotion: f64,
+    /// A canary whose requests take this much longer, as a share, is tolerated...
+    pub tolerated_slowdown: f64,
+    /// ...and by this much on top, whatever they take.
+    pub tolerated_delay: Duration,
+    /// Promotion needs proof that the slowest hundredth of requests is slower by less than this, as a share,
+    /// where latencies are known.
+    pub allowed_slowdown: f64,
+    /// The most likely that proof is wrong.
+    pub slowdown_risk: f64,
+    /// How the families of evidence share the risk of a false rollback.
+    pub weights: Weights,
     /// A version that fails more often than this is in trouble; if the stable one is, the release holds.
     pub failing_share: f64,
 }
@@ -28,6 +42,11 @@ impl Default for Settings {
             tolerated_ratio: 1.0,
             allowed_excess: 0.005,
             false_promotion: 0.005,
+            tolerated_slowdown: 0.0,
+            tolerated_delay: Duration::from_millis(1),
+            allowed_slowdown: 0.5,
+            slowdown_risk: 0.05,
+            weights: Weights::default(),
             failing_share: 0.02,
         }
     }
@@ -51,12 +70,37 @@ impl Config {
     const RISK: RangeInclusive<f64> = 1e-9..=0.5;
     const RATIO: RangeInclusive<f64> = 1.0..=100.0;
     const SHARE: RangeInclusive<f64> = 1e-6..=1.0;
+    const SLOWDOWN: RangeInclusive<f64> = 0.0..=100.0;
+    const DELAY_SECONDS: RangeInclusive<f64> = 0.0..=3600.0;
+    const WEIGHT: RangeInclusive<f64> = 0.0..=1000.0;
+    /// One family at least has some.
+    const ALL_WEIGHTS: RangeInclusive<f64> = 1e-3..=5000.0;
 
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         check("falseRollback", settings.false_rollback, Self::RISK)?;
         check("toleratedRatio", settings.tolerated_ratio, Self::RATIO)?;
         check("allowedExcess", settings.allowed_excess, Self::SHARE)?;
         check("falsePromotion", settings.false_promotion, Self::RISK)?;
+        check(
+            "toleratedSlowdown",
+            settings.tolerated_slowdown,
+            Self::SLOWDOWN,
+        )?;
+        let delay = settings.tolerated_delay.as_secs_f64();
+        check("toleratedDelay", delay, Self::DELAY_SECONDS)?;
+        let smallest = SLOWDOWNS[0];
+        check(
+            "allowedSlowdown",
+            settings.allowed_slowdown,
+            smallest..=100.0,
+        )?;
+        check("slowdownRisk", settings.slowdown_risk, Self::RISK)?;
+        let weights = settings.weights.by_name();
+        for (name, weight) in weights {
+            check(name, weight, Self::WEIGHT)?;
+        }
+        let all = weights.map(|(_, weight)| weight).iter().sum();
+        check("weights", all, Self::ALL_WEIGHTS)?;
         check("failingShare", settings.failing_share, Self::SHARE)?;
         Ok(Self(settings))
     }
@@ -69,6 +113,11 @@ impl Config {
     /// What the evidence for the canary must reach, as a natural logarithm.
     pub(crate) fn promotion_threshold(&self) -> f64 {
         -libm::log(self.false_promotion)
+    }
+
+    /// What the evidence that the canary is not too slow must reach, as a natural logarithm.
+    pub(crate) fn slowdown_threshold(&self) -> f64 {
+        -libm::log(self.slowdown_risk)
     }
 }
 

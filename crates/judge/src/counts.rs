@@ -35,6 +35,9 @@ pub struct Arm {
     /// Among the successes, those answered with 4xx.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub client_errors: u64,
+    /// Among the successes, those that callers gave up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: u64,
     /// Requests whose draw fell on this arm, ended or not; 0 on both arms where this is not reported.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub routed: u64,
@@ -49,6 +52,11 @@ impl Arm {
         self.successes.saturating_add(self.failures)
     }
 
+    /// Failures that no answer of the application explains: resets, time-outs, nobody there.
+    pub(crate) fn broken(&self) -> u64 {
+        self.failures.saturating_sub(self.server_errors)
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         for (sum, count) in self.counts_mut().into_iter().zip(other.counts()) {
             *sum = sum.saturating_add(count);
@@ -61,16 +69,17 @@ impl Arm {
         }
     }
 
-    fn counts(mut self) -> [u64; 5] {
+    fn counts(mut self) -> [u64; 6] {
         self.counts_mut().map(|count| *count)
     }
 
-    fn counts_mut(&mut self) -> [&mut u64; 5] {
+    fn counts_mut(&mut self) -> [&mut u64; 6] {
         [
             &mut self.successes,
             &mut self.failures,
             &mut self.server_errors,
             &mut self.client_errors,
+            &mut self.cancelled,
             &mut self.routed,
         ]
     }
@@ -89,10 +98,6 @@ impl Tally {
         self.canary
             .requests()
             .saturating_add(self.stable.requests())
-    }
-
-    pub(crate) fn failures(&self) -> u64 {
-        self.canary.failures.saturating_add(self.stable.failures)
     }
 
     pub(crate) fn add(&mut self, other: Self) {
@@ -117,6 +122,11 @@ pub struct Latencies {
 impl Latencies {
     pub fn is_empty(&self) -> bool {
         self.canary.is_empty() && self.stable.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.canary.merge(&other.canary);
+        self.stable.merge(&other.stable);
     }
 }
 

@@ -7,7 +7,7 @@
 //! falling about as `6 / n` over `n` canary requests that do not fail, so a healthy canary's share keeps
 //! doubling up to the cap.
 //!
-//! While failures lean towards the canary, 20 % is the most it gets. To find a fivefold regression at 50 %
+//! While evidence leans against the canary, 20 % is the most it gets. To find a fivefold regression at 50 %
 //! costs users twice the failures that it costs at 20 % and saves a quarter of the requests; the large share
 //! is for the proof that a canary is good.
 
@@ -62,7 +62,7 @@ pub fn next_share(
     } else {
         BasisPoints::new(current.get().saturating_mul(2))
     };
-    let cap = if state.log_e_against(config) > 0.0 {
+    let cap = if state.families(config).lean_against_canary() {
         exposure.cap.min(IN_DOUBT)
     } else {
         exposure.cap

@@ -122,6 +122,13 @@ impl Histogram {
         }
         None
     }
+
+    pub(crate) fn halve(&mut self) {
+        self.bins.retain(|_, count| {
+            *count /= 2;
+            *count > 0
+        });
+    }
 }
 
 impl From<Vec<(Bin, u64)>> for Histogram {

@@ -10,30 +10,39 @@
 //! pure: no clock, no randomness, and logarithms from `libm`, compiled in rather than the platform's,
 //! so the same batches give the same bits on every machine ([`replay()`]).
 //!
-//! A further family of evidence (latency, sample ratio) adds its counts to [`Arm`] or [`Level`], runs
-//! [`arm_test`] on its own bad events, and shares the risk of a false rollback with the others by a
-//! weighted mean of e-values, which is again an e-value whatever the dependence between them.
+//! What speaks against a canary comes in families ([`Family`]): failures, latency, 4xx answers, requests that
+//! do not end, restarts. They share the risk of a false rollback by a weighted mean of e-values.
 
 pub mod arm_test;
 pub mod certificate;
 mod config;
 mod counts;
 mod exposure;
+mod family;
+mod guard;
 mod histogram;
 mod interval;
+mod latency;
 mod mixture;
+mod nats;
+mod reference;
 mod replay;
+mod sample_ratio;
 mod sentence;
 mod share;
+mod slowdown;
+mod slowness;
 mod state;
 mod verdict;
 
 pub use config::{Config, ConfigError, Settings};
 pub use counts::{Arm, Batch, Cell, Counts, Latencies, Level, Tally};
 pub use exposure::{Exposure, next_share};
+pub use family::{Family, FamilyEvidence, Weights};
 pub use histogram::{Bin, Histogram};
 pub use interval::{Interval, Rate, interval};
 pub use replay::{Replay, replay};
 pub use share::{BasisPoints, Share, ShareError};
+pub use slowness::Alternative;
 pub use state::{Decision, State};
-pub use verdict::{Evidence, Hold, RatioEvidence, Verdict};
+pub use verdict::{Evidence, Hold, LatencyEvidence, Quantiles, RatioEvidence, Verdict};

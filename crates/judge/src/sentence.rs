@@ -2,12 +2,16 @@
 //!
 //! The decision itself is not said again: whoever shows the line says it beside.
 
+use std::time::Duration;
+
 use crate::{
+    arm_test::{self, BadEvents},
     config::Config,
     counts::Arm,
+    family::{self, Family},
     interval::Rate,
     state::{Decision, State},
-    verdict::{Evidence, Hold},
+    verdict::{Evidence, Hold, LatencyEvidence},
 };
 
 pub(crate) fn of(
@@ -18,33 +22,120 @@ pub(crate) fn of(
     config: &Config,
 ) -> String {
     match (decision, hold) {
-        (Decision::RollBack, _) => rolled_back(evidence, state),
-        (Decision::Promote, _) => promoted(state, config),
+        (Decision::RollBack, _) => rolled_back(evidence, state, config),
+        (Decision::Promote, _) => promoted(evidence, state, config),
+        (Decision::Continue, Some(Hold::SampleRatio)) => misrouted(state),
         (Decision::Continue, Some(Hold::SharedIncident)) => shared_incident(state, config),
         (Decision::Continue, None) => going_on(evidence, state, config),
     }
 }
 
-fn rolled_back(evidence: &Evidence, state: &State) -> String {
+fn rolled_back(evidence: &Evidence, state: &State, config: &Config) -> String {
+    let what = match state.families(config).leading().family {
+        Family::Failures => of_all("failures hit", evidence.canary.count, state, |arm| {
+            arm.failures
+        }),
+        Family::ClientErrors => of_all(
+            "4xx answers came from",
+            state.counts().total().canary.client_errors,
+            state,
+            |arm| arm.client_errors,
+        ),
+        Family::Unanswered => unanswered(state),
+        Family::Restarts => restarts(state.restarts()),
+        Family::Latency => slower(evidence),
+    };
+    format!("{what}; evidence {}", odds(evidence.log_e))
+}
+
+/// "3 of 3 failures hit the 5 % canary, where chance explains 0.2".
+fn of_all(what: &str, canary: u64, state: &State, of: fn(&Arm) -> u64) -> String {
+    let total = state.counts().total();
     format!(
-        "{} of {} failures hit the {} canary, where chance explains {:.1}; evidence {}",
-        grouped(evidence.canary.count),
-        grouped(state.counts().total().failures()),
-        shares(state),
-        evidence.expected_canary_failures,
-        odds(evidence.log_e),
+        "{} of {} {what} the {} canary, where chance explains {:.1}",
+        grouped(canary),
+        grouped(of(&total.canary).saturating_add(of(&total.stable))),
+        shares(state, of),
+        arm_test::expected_by_chance(family::events(state.counts(), of)),
     )
 }
 
-fn promoted(state: &State, config: &Config) -> String {
+fn unanswered(state: &State) -> String {
+    let total = state.counts().total();
+    let arm = |arm: Arm| {
+        format!(
+            "{} of {} ended, {} given up",
+            grouped(arm.requests()),
+            grouped(arm.routed),
+            grouped(arm.cancelled)
+        )
+    };
+    format!(
+        "the canary leaves requests unanswered ({}; stable {})",
+        arm(total.canary),
+        arm(total.stable)
+    )
+}
+
+fn restarts(restarts: &[BadEvents]) -> String {
+    let sum = |of: fn(&BadEvents) -> u64| restarts.iter().map(of).fold(0, u64::saturating_add);
+    let (canary, stable) = (sum(|events| events.canary), sum(|events| events.stable));
+    format!(
+        "{} of {} tasks that ended by themselves were the canary's, where chance explains {:.1}",
+        grouped(canary),
+        grouped(canary.saturating_add(stable)),
+        arm_test::expected_by_chance(restarts.iter().copied()),
+    )
+}
+
+fn slower(evidence: &Evidence) -> String {
+    let Some(latency) = evidence.latency else {
+        return "the canary is slower".into();
+    };
+    let part = if latency.best.share < 1.0 {
+        format!("{} of its requests take", percent(latency.best.share))
+    } else {
+        "its requests take".to_owned()
+    };
+    format!(
+        "the canary is slower, as if {part} {} times as long \
+         (p50 {}, stable {}; p99 {}, stable {})",
+        latency.best.times,
+        millis(latency.canary.p50),
+        millis(latency.stable.p50),
+        millis(latency.canary.p99),
+        millis(latency.stable.p99),
+    )
+}
+
+fn promoted(evidence: &Evidence, state: &State, config: &Config) -> String {
     let proof = state.certified().unwrap_or_default();
+    let speed = evidence.latency.and_then(|latency| latency.slowdown_bound);
+    let speed = speed.map_or(String::new(), |bound| {
+        format!(
+            "; its p99 is worse by less than {}, with {} confidence",
+            percent(bound),
+            percent(1.0 - config.slowdown_risk)
+        )
+    });
     format!(
         "the canary fails less than {} more often, with {} confidence \
-         ({} canary requests failed, {} stable ones)",
+         ({} canary requests failed, {} stable ones){speed}",
         points(config.allowed_excess),
         percent(1.0 - config.false_promotion),
         failed(proof.canary),
         failed(proof.stable),
+    )
+}
+
+fn misrouted(state: &State) -> String {
+    let total = state.counts().total();
+    let chance = arm_test::expected_by_chance(family::events(state.counts(), |arm| arm.routed));
+    format!(
+        "on hold: {} of {} requests were routed to the canary where its shares explain {chance:.0}, \
+         so no count can be trusted",
+        grouped(total.canary.routed),
+        grouped(total.canary.routed.saturating_add(total.stable.routed)),
     )
 }
 
@@ -73,10 +164,7 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
         return "no requests yet".into();
     }
     let seen = format!("{} canary requests failed", failed(total.canary));
-    let proof = format!(
-        "prove that it fails less than {} more often",
-        points(config.allowed_excess)
-    );
+    let proof = format!("prove that {}", unproved(evidence, config));
     match evidence.missing {
         _ if state.share().is_none_or(|share| share.as_f64() == 0.0) => {
             format!("{seen}; the canary gets no traffic now")
@@ -86,13 +174,16 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
             grouped(evidence.unused)
         ),
         Some(0) => format!(
-            "{seen}, few enough to {proof}, but failures lean towards the canary ({})",
+            "{seen}, few enough to {proof}, but the evidence leans against the canary ({})",
             odds(evidence.log_e)
         ),
         Some(missing) => format!(
             "{seen}; about {} more requests to {proof}",
             grouped(two_digits(missing))
         ),
+        None if evidence.log_certificate >= evidence.promotion_threshold => {
+            format!("{seen}; not on the way to {proof}")
+        }
         None => format!(
             "{seen} ({}, stable {}): no proof yet that it is worse, too many to {proof}",
             percent(evidence.canary.share),
@@ -101,15 +192,33 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
     }
 }
 
-/// "5 %", or "1 to 20 %" where failures came at different shares.
-fn shares(state: &State) -> String {
-    let mut with_failures = state
-        .counts()
-        .cells()
-        .filter(|level| level.tally.failures() > 0 && level.share.is_split())
-        .map(|level| level.share.as_f64());
-    let first = with_failures.next();
-    match (first, with_failures.last()) {
+/// What promotion waits for.
+fn unproved(evidence: &Evidence, config: &Config) -> String {
+    let failures = format!(
+        "it fails less than {} more often",
+        points(config.allowed_excess)
+    );
+    let slowdown = percent(config.allowed_slowdown);
+    let is_slow = |latency: LatencyEvidence| {
+        latency
+            .slowdown_bound
+            .is_none_or(|bound| bound > latency.allowed_slowdown)
+    };
+    let failures_proved = evidence.log_certificate >= evidence.promotion_threshold;
+    match (evidence.latency.is_some_and(is_slow), failures_proved) {
+        (false, _) => failures,
+        (true, true) => format!("its p99 is worse by less than {slowdown}"),
+        (true, false) => format!("{failures} and its p99 is worse by less than {slowdown}"),
+    }
+}
+
+/// "5 %", or "1 to 20 %" where they came at different shares.
+fn shares(state: &State, of: fn(&Arm) -> u64) -> String {
+    let mut with_events = family::events(state.counts(), of)
+        .filter(|events| events.canary.max(events.stable) > 0 && events.share.is_split())
+        .map(|events| events.share.as_f64());
+    let first = with_events.next();
+    match (first, with_events.last()) {
         (Some(first), Some(last)) => {
             let first = percent(first);
             format!("{} to {}", first.trim_end_matches(" %"), percent(last))
@@ -125,6 +234,10 @@ fn failed(arm: Arm) -> String {
 
 fn recently(arm: Arm) -> String {
     percent(Rate::new(arm.failures, arm.requests()).share)
+}
+
+fn millis(latency: Duration) -> String {
+    format!("{:.1} ms", latency.as_secs_f64() * 1e3)
 }
 
 fn percent(share: f64) -> String {

@@ -1,22 +1,28 @@
 //! What the judge remembers of one release, and the decision that follows from it.
 //!
-//! Integers only, a few KiB at most, so a state read back from JSON is the state that was written. What
+//! Integers only, some 30 KiB at most, so a state read back from JSON is the state that was written. What
 //! has been proved stays proved: the tests are valid at their *first* crossing, so a rollback is final and
 //! ends the record (what ends later was already under way), and a certificate, once reached, stands until
 //! the evidence against the canary overrules it.
 //!
-//! The counts do not depend on how requests were batched. When a threshold is crossed can: it is noticed
-//! at the end of the batch that crosses it.
+//! The counts do not depend on how requests were batched. The bets on latencies do, since what is bet on a
+//! batch is settled by the batches before; and a threshold that is crossed is noticed at the end of the batch
+//! that crosses it. The same batches always give the same.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arm_test::{self, BadEvents},
+    arm_test::BadEvents,
     certificate,
     config::Config,
     counts::{Batch, Counts, Tally},
+    family::{self, Families},
+    guard,
     interval::interval,
+    latency::Latency,
+    sample_ratio,
     share::Share,
+    verdict::Hold,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +40,11 @@ pub enum Decision {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct State {
     counts: Counts,
+    #[serde(default)]
+    latency: Latency,
+    /// Tasks that ended by themselves, by the canary's share of the tasks.
+    #[serde(default)]
+    restarts: Vec<BadEvents>,
     /// The last thousand requests or so, for what is going on now.
     recent: Tally,
     /// The share now in force.
@@ -56,7 +67,11 @@ impl State {
             self.remember(level.tally);
             self.share = Some(level.share);
         }
-        self.rolled_back = self.log_e_against(config) >= config.rollback_threshold();
+        self.latency.absorb(config, &batch.levels);
+        for &restarts in &batch.restarts {
+            self.note_restarts(restarts);
+        }
+        self.rolled_back = self.families(config).log_e() >= config.rollback_threshold();
         if !self.rolled_back && self.certified.is_none() && self.is_certifiable(config) {
             self.certified = Some(self.counts.total());
         }
@@ -92,18 +107,32 @@ impl State {
         self.recent
     }
 
-    pub(crate) fn failures(&self) -> impl Iterator<Item = BadEvents> + Clone + '_ {
-        self.counts.cells().map(|level| BadEvents {
-            share: level.share,
-            canary: level.tally.canary.failures,
-            stable: level.tally.stable.failures,
-        })
+    pub(crate) fn latency(&self) -> &Latency {
+        &self.latency
     }
 
-    /// The logarithm of the evidence against the canary.
-    pub(crate) fn log_e_against(&self, config: &Config) -> f64 {
-        let by_ratio = arm_test::log_e_by_ratio(config.tolerated_ratio, self.failures());
-        arm_test::log_e(&by_ratio)
+    pub(crate) fn restarts(&self) -> &[BadEvents] {
+        &self.restarts
+    }
+
+    pub(crate) fn failures(&self) -> impl Iterator<Item = BadEvents> + Clone + '_ {
+        family::events(&self.counts, |arm| arm.failures)
+    }
+
+    /// The evidence against the canary.
+    pub(crate) fn families(&self, config: &Config) -> Families {
+        Families::new(
+            &config.weights,
+            config.tolerated_ratio,
+            &self.counts,
+            self.latency.slowness.log_e(),
+            &self.restarts,
+        )
+    }
+
+    /// The logarithm of the evidence that requests are not routed by the shares.
+    pub(crate) fn log_e_of_misrouting(&self) -> f64 {
+        sample_ratio::log_e(self.counts.cells())
     }
 
     /// The logarithm of the evidence that the canary's excess of failures is below the allowed one.
@@ -116,21 +145,49 @@ impl State {
         certificate::excess_bound(self.counts.cells(), config.promotion_threshold())
     }
 
+    /// Why nothing may be promoted now, nor the share rise, though the canary is not to blame.
+    pub(crate) fn hold(&self, config: &Config) -> Option<Hold> {
+        /// A thousand to one: nobody loses much by a hold.
+        const MISROUTED: f64 = 6.907_755_278_982_137;
+        if self.log_e_of_misrouting() >= MISROUTED {
+            Some(Hold::SampleRatio)
+        } else {
+            self.is_shared_incident(config)
+                .then_some(Hold::SharedIncident)
+        }
+    }
+
     /// Whether the stable version itself fails too often now, and the canary has not been seen to do better.
     ///
     /// The canary cannot be blamed for that, and nobody should promote into it.
-    pub(crate) fn is_shared_incident(&self, config: &Config) -> bool {
-        let stable = interval(self.recent.stable.failures, self.recent.stable.requests());
+    fn is_shared_incident(&self, config: &Config) -> bool {
         let canary = interval(self.recent.canary.failures, self.recent.canary.requests());
-        stable.low > config.failing_share && canary.high > config.failing_share
+        guard::fails(self.recent.stable, config.failing_share) && canary.high > config.failing_share
     }
 
-    /// Waiting is always allowed: the certificate is as valid at a later look. So it also waits while the
-    /// odds are against the canary, which catches regressions smaller than the allowed excess.
+    /// Waiting is always allowed: the certificates are as valid at a later look. So it also waits while the
+    /// odds are against the canary, which catches regressions smaller than the allowed ones.
     fn is_certifiable(&self, config: &Config) -> bool {
         self.log_e_for(config) >= config.promotion_threshold()
-            && self.log_e_against(config) <= 0.0
-            && !self.is_shared_incident(config)
+            && self.latency.is_certified(config)
+            && !self.families(config).lean_against_canary()
+            && self.hold(config).is_none()
+    }
+
+    fn note_restarts(&mut self, new: BadEvents) {
+        let room = self.restarts.len() < Counts::MOST_SHARES;
+        let known = self
+            .restarts
+            .iter_mut()
+            .find(|known| known.share == new.share);
+        match known {
+            Some(known) => {
+                known.canary = known.canary.saturating_add(new.canary);
+                known.stable = known.stable.saturating_add(new.stable);
+            }
+            None if room => self.restarts.push(new),
+            None => {}
+        }
     }
 
     fn remember(&mut self, tally: Tally) {

@@ -2,6 +2,8 @@
 //!
 //! Computed from a [`State`] and its [`Config`] alone, so it can be had again, bit for bit, at any time.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,9 +11,12 @@ use crate::{
     certificate::{self, Outlook},
     config::Config,
     counts::{Arm, Tally},
+    family::FamilyEvidence,
+    histogram::Histogram,
     interval::Rate,
     sentence,
     share::Share,
+    slowness::Alternative,
     state::{Decision, State},
 };
 
@@ -31,6 +36,8 @@ pub struct Verdict {
 pub enum Hold {
     /// The stable version fails too: no fault of the canary, and no time to promote.
     SharedIncident,
+    /// Requests are not routed by the shares: what was counted cannot be trusted.
+    SampleRatio,
 }
 
 /// The numbers behind a verdict. Evidence is given as natural logarithms, which never overflow.
@@ -40,7 +47,9 @@ pub struct Evidence {
     /// Against the canary: at `rollback_threshold` it is rolled back.
     pub log_e: f64,
     pub rollback_threshold: f64,
-    /// The same for each supposed ratio of failure rates.
+    /// What each family contributes to it.
+    pub families: Vec<FamilyEvidence>,
+    /// What the failures say for each supposed ratio of their rates.
     pub by_ratio: Vec<RatioEvidence>,
     /// The supposed ratio that explains the failures best; the tolerated one if each explains them worse than
     /// no difference does.
@@ -51,6 +60,10 @@ pub struct Evidence {
     /// How much more often the canary fails, at most, with the confidence of the certificate.
     pub excess_bound: f64,
     pub allowed_excess: f64,
+    /// Of requests that ended with an answer or a failure; none where latencies are not known.
+    pub latency: Option<LatencyEvidence>,
+    /// That requests are not routed by the shares; with a thousand to one the release holds.
+    pub log_misrouted: f64,
     /// Failures among each arm's requests.
     pub canary: Rate,
     pub stable: Rate,
@@ -67,6 +80,39 @@ pub struct Evidence {
     pub missing: Option<u64>,
 }
 
+/// How long requests took, and what is proved about it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LatencyEvidence {
+    pub canary: Quantiles,
+    pub stable: Quantiles,
+    /// The supposed difference that explains the canary's latencies best.
+    pub best: Alternative,
+    /// That the canary's p99 is worse by less than is allowed: at `promotion_threshold` that is proved.
+    pub log_certificate: f64,
+    pub promotion_threshold: f64,
+    /// The smallest slowdown of the p99 that is excluded, as a share, and the one that must be.
+    pub slowdown_bound: Option<f64>,
+    pub allowed_slowdown: f64,
+}
+
+/// Of one arm's latencies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    pub p50: Duration,
+    pub p99: Duration,
+}
+
+impl Quantiles {
+    fn of(latencies: &Histogram) -> Self {
+        let at = |q| latencies.quantile(q).unwrap_or_default();
+        Self {
+            p50: at(0.5),
+            p99: at(0.99),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RatioEvidence {
@@ -78,8 +124,10 @@ pub struct RatioEvidence {
 impl State {
     pub fn verdict(&self, config: &Config) -> Verdict {
         let decision = self.decision();
-        let hold = (decision == Decision::Continue && self.is_shared_incident(config))
-            .then_some(Hold::SharedIncident);
+        let hold = match decision {
+            Decision::Continue => self.hold(config),
+            _ => None,
+        };
         let mut evidence = self.evidence(config);
         if decision == Decision::Continue && hold.is_none() {
             evidence.missing = self.requests_missing(config);
@@ -94,11 +142,13 @@ impl State {
 
     fn evidence(&self, config: &Config) -> Evidence {
         let by_ratio = arm_test::log_e_by_ratio(config.tolerated_ratio, self.failures());
+        let families = self.families(config);
         let total = self.counts().total();
         let in_force = self.share().map(|share| self.counts().at(share));
         let in_force = in_force.unwrap_or_default();
         Evidence {
-            log_e: arm_test::log_e(&by_ratio),
+            log_e: families.log_e(),
+            families: families.all().to_vec(),
             rollback_threshold: config.rollback_threshold(),
             best_ratio: best_ratio(&by_ratio, config.tolerated_ratio),
             by_ratio: RATIOS
@@ -113,6 +163,8 @@ impl State {
             promotion_threshold: config.promotion_threshold(),
             excess_bound: self.excess_bound(config),
             allowed_excess: config.allowed_excess,
+            latency: self.latency_evidence(config),
+            log_misrouted: self.log_e_of_misrouting(),
             canary: failure_rate(total.canary),
             stable: failure_rate(total.stable),
             expected_canary_failures: arm_test::expected_by_chance(self.failures()),
@@ -123,11 +175,36 @@ impl State {
         }
     }
 
+    fn latency_evidence(&self, config: &Config) -> Option<LatencyEvidence> {
+        let latency = self.latency();
+        (!latency.total.is_empty()).then(|| LatencyEvidence {
+            canary: Quantiles::of(&latency.total.canary),
+            stable: Quantiles::of(&latency.total.stable),
+            best: latency.slowness.best(),
+            log_certificate: latency.slowdown.log_e(config.allowed_slowdown),
+            promotion_threshold: config.slowdown_threshold(),
+            slowdown_bound: latency.slowdown.bound(),
+            allowed_slowdown: config.allowed_slowdown,
+        })
+    }
+
+    /// For both certificates, each at its own pace.
     fn requests_missing(&self, config: &Config) -> Option<u64> {
+        let share = self.share()?.as_f64();
+        let for_failures = self.requests_missing_for_failures(config, share)?;
+        if self.latency().is_certified(config) {
+            return Some(for_failures);
+        }
+        let slowdown = &self.latency().slowdown;
+        let of_canary = slowdown.requests_missing(config, config.allowed_slowdown)?;
+        Some(for_failures.max((of_canary as f64 / share) as u64))
+    }
+
+    fn requests_missing_for_failures(&self, config: &Config, share: f64) -> Option<u64> {
         let Tally { canary, stable } = self.counts().total();
         let stable_failing = failure_rate(stable).share;
         let outlook = Outlook {
-            share: self.share()?.as_f64(),
+            share,
             canary_failing: if canary.requests() == 0 {
                 stable_failing
             } else {

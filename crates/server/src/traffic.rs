@@ -161,6 +161,7 @@ fn add(side: &mut judge::Arm, arm: &Arm) {
     side.successes += arm.outcomes.values().sum::<u64>() - failures;
     side.server_errors += of(Outcome::ServerError);
     side.client_errors += of(Outcome::ClientError);
+    side.cancelled += of(Outcome::Cancelled);
     side.routed += arm.routed;
 }
 

@@ -35,7 +35,7 @@ fn a_rollback_is_final_and_ends_the_record() {
         Decision::Continue
     );
     assert_eq!(
-        absorb(&mut state, level(1, 20, [0, 1], [0, 0])),
+        absorb(&mut state, level(1, 20, [0, 2], [0, 0])),
         Decision::RollBack
     );
     let then = state.clone();
@@ -159,7 +159,7 @@ proptest! {
         };
         let (one, other) = (fold(&levels, levels.len()), fold(&shuffled, size));
         prop_assert_eq!(&one, &other);
-        prop_assert_eq!(one.log_e_against(&config).to_bits(), other.log_e_against(&config).to_bits());
+        prop_assert_eq!(one.families(&config).log_e().to_bits(), other.families(&config).log_e().to_bits());
         prop_assert_eq!(one.log_e_for(&config).to_bits(), other.log_e_for(&config).to_bits());
         prop_assert_eq!(one.excess_bound(&config).to_bits(), other.excess_bound(&config).to_bits());
     }

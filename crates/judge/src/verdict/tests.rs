@@ -45,7 +45,7 @@ fn the_sentences() {
         (
             &[level(1, 10, [2_000, 1], [18_000, 0])],
             "1 of 2,001 canary requests failed, few enough to prove that it fails less than \
-             0.5 points more often, but failures lean towards the canary (1:5)",
+             0.5 points more often, but the evidence leans against the canary (1:3)",
         ),
         (
             &[level(0, 1, [0, 0], [200, 1])],
@@ -53,7 +53,7 @@ fn the_sentences() {
         ),
         (
             &[level(1, 20, [100, 3], [1_900, 0])],
-            "3 of 3 failures hit the 5 % canary, where chance explains 0.2; evidence 1:1,800",
+            "3 of 3 failures hit the 5 % canary, where chance explains 0.2; evidence 1:980",
         ),
         (
             &[
@@ -61,7 +61,7 @@ fn the_sentences() {
                 level(1, 5, [90, 9], [395, 5]),
             ],
             "10 of 18 failures hit the 1 to 20 % canary, where chance explains 2.8; \
-             evidence 1:890",
+             evidence 1:480",
         ),
         (
             &[level(1, 20, [0, 9], [180, 0])],

@@ -1,0 +1,107 @@
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use crate::{BasisPoints, Bin, Config, Latencies, Level, Tally, latency::Latency};
+
+/// A median of 50 ms, log-normal with a standard deviation of 0.6.
+fn latency(random: &mut Xoshiro256PlusPlus, times: f64) -> Bin {
+    let (u, v) = (1.0 - random.random::<f64>(), random.random::<f64>());
+    let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
+    Bin::of_micros((50_000.0 * times * (0.6 * normal).exp()) as u64)
+}
+
+/// Canary requests until one of the three: slower, proved fast enough, or none within the limit.
+struct Seen {
+    canary_requests: u64,
+    log_e: f64,
+    bound: Option<f64>,
+}
+
+/// `slow` draws how many times as long a canary request takes; looks after every 20 requests.
+fn run(
+    seed: u64,
+    share: u32,
+    limit: u64,
+    stop_at_bound: bool,
+    slow: impl Fn(&mut Xoshiro256PlusPlus) -> f64,
+) -> Seen {
+    let config = Config::default();
+    let share = BasisPoints::new(share);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut state = Latency::default();
+    let mut seen = Seen {
+        canary_requests: 0,
+        log_e: f64::NEG_INFINITY,
+        bound: None,
+    };
+    while seen.canary_requests < limit && seen.log_e < THRESHOLD {
+        let mut latencies = Latencies::default();
+        for _ in 0..20 {
+            if random.random_range(0..10_000) < share.get() {
+                seen.canary_requests += 1;
+                let times = slow(&mut random);
+                latencies.canary.add(latency(&mut random, times), 1);
+            } else {
+                latencies.stable.add(latency(&mut random, 1.0), 1);
+            }
+        }
+        let level = Level {
+            latency: latencies,
+            ..Level::new(share.into(), Tally::default())
+        };
+        state.absorb(&config, &[level]);
+        seen.log_e = state.slowness.log_e();
+        seen.bound = state.slowdown.bound();
+        if stop_at_bound && seen.bound.is_some_and(|bound| bound <= 0.5) {
+            break;
+        }
+    }
+    seen
+}
+
+/// What a quarter of one per cent of risk takes.
+const THRESHOLD: f64 = 5.991_464_547_107_982;
+
+fn median_requests(share: u32, limit: u64, slow: fn(&mut Xoshiro256PlusPlus) -> f64) -> u64 {
+    let mut requests: Vec<u64> = (0..41)
+        .map(|seed| run(seed, share, limit, false, slow).canary_requests)
+        .collect();
+    requests.sort_unstable();
+    requests[20]
+}
+
+#[test]
+fn ten_percent_more_for_all_is_seen_within_1100_canary_requests() {
+    for share in [500, 2000] {
+        let median = median_requests(share, 4000, |_| 1.1);
+        assert!(median <= 1100, "{median} at {share}");
+    }
+}
+
+#[test]
+fn ten_times_as_long_for_one_in_a_hundred_is_seen_within_1200_canary_requests() {
+    let tail = |random: &mut Xoshiro256PlusPlus| {
+        if random.random_range(0..100) == 0 {
+            10.0
+        } else {
+            1.0
+        }
+    };
+    for share in [500, 2000] {
+        let median = median_requests(share, 6000, tail);
+        assert!(median <= 1200, "{median} at {share}");
+    }
+}
+
+#[test]
+fn a_canary_that_is_no_slower_is_rarely_called_slow_and_soon_proved_fast() {
+    let mut proved = Vec::new();
+    let mut slow = 0;
+    for seed in 0..100 {
+        let seen = run(seed, 5000, 6000, false, |_| 1.0);
+        slow += u32::from(seen.log_e >= THRESHOLD);
+        proved.push(run(seed, 5000, 20_000, true, |_| 1.0).canary_requests);
+    }
+    proved.sort_unstable();
+    assert_eq!(slow, 0);
+    assert!(proved[50] <= 2000, "{}", proved[50]);
+}
