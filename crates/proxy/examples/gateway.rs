@@ -18,7 +18,7 @@ use proxy::{DataPlane, Options};
 use view::{
     Cluster, Discovery, Endpoint, Entry, GatewayRoute, Listener, NodeView, OutlierDetection,
     PathMatch, PathRewrite, PoolLimits, Protocol, RequestMatch, RetryOn, RetryPolicy, Rewrite,
-    Route, Service, Split, Target, Timeouts,
+    Route, Service, Split, Target, Timeouts, Traffic,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -154,6 +154,7 @@ fn view(bind: &str, targets: &[String]) -> Result<NodeView, Box<dyn Error>> {
                 name: "all".to_owned(),
                 matches: any,
                 split,
+                traffic: Traffic::default(),
                 retry: None,
                 timeouts,
             }],

@@ -21,6 +21,7 @@ use crate::outlier::Outliers;
 use crate::pool::{Pool, Turn};
 use crate::reply::Reply;
 use crate::route::{Asked, Destination, path};
+use crate::split::By;
 use crate::worker::Worker;
 
 /// A request that has been admitted, until its response has ended.
@@ -32,6 +33,8 @@ pub(crate) struct Exchange {
     /// The service and route that sent it there.
     route: Option<(usize, usize)>,
     pub(crate) tally: Option<Tally>,
+    /// A line that the response's head gets: who is new to a sticky split is given a cookie.
+    pub(crate) set_cookie: Option<String>,
     /// Its place among the listener's requests, where their number is limited.
     pub(crate) turn: Option<Turn>,
     pub(crate) client: Client,
@@ -184,6 +187,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     }
     let own = &node.program.listeners[index].timeouts;
     let mut request = worker.buffer();
+    let mut set_cookie = None;
     let (to, route, tally, timeouts) = match destination {
         Destination::Local { cluster } => {
             head.rewrite(&path_and_query, None, &mut request);
@@ -211,13 +215,19 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         } => {
             let name = &node.program.services[service].name;
             let routed = &node.program.services[service].routes[route];
-            let Some(arm) = routed.split.draw(&mut worker.rng.borrow_mut()) else {
+            let assignment = routed
+                .split
+                .assign(head.lines, &mut worker.rng.borrow_mut());
+            let Some(assignment) = assignment else {
                 let reason = format!("all weights of a route of virtual service {name:?} are 0");
                 return answer(Reply::new(503, reason));
             };
             head.rewrite(&path_and_query, host, &mut request);
-            let tally = node.cell(service, route).count(arm, started);
-            let cluster = routed.split.target(arm).cluster;
+            let tally = node.count((service, route), &assignment, started);
+            let cluster = routed.split.target(assignment.target).cluster;
+            if let By::User(user) = assignment.by {
+                set_cookie = user.set_cookie;
+            }
             (
                 To::Cluster(cluster),
                 Some((service, route)),
@@ -233,6 +243,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         to,
         route,
         tally,
+        set_cookie,
         turn,
         client: Client::of(&head),
         request,

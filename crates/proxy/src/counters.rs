@@ -3,15 +3,18 @@
 //! A cell belongs to one split under one set of weights. A request holds the cell its arm was drawn
 //! from until it ends, so the cell of past weights lives exactly as long as requests drawn under them.
 
+mod users;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use view::observe::{self, Latency, Observations, Outcome};
+use view::observe::{self, Kind, Latency, Observations, Outcome};
 
 use crate::clock::{self, Instant};
 use crate::split::Split;
+use users::Users;
 
 const OUTCOMES: [Outcome; 8] = [
     Outcome::Success,
@@ -34,7 +37,10 @@ pub(crate) struct Counters {
 pub(crate) struct SplitCell {
     node: String,
     split: String,
+    kind: Kind,
     arms: Vec<ArmCell>,
+    /// Of a split that keeps them, shared with its cells under other weights.
+    users: Option<Rc<Users>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +50,8 @@ struct ArmCell {
     routed: Cell<u64>,
     outcomes: [Cell<u64>; OUTCOMES.len()],
     latency: Box<[Cell<u64>]>,
+    /// What is new of them.
+    users: RefCell<observe::Users>,
 }
 
 /// One request's entry in its cell; ends once, as cancelled if nothing else is said.
@@ -51,18 +59,26 @@ struct ArmCell {
 pub(crate) struct Tally {
     cell: Rc<SplitCell>,
     arm: usize,
+    /// Whoever stays on that arm.
+    user: Option<u64>,
     started: Instant,
     ended: bool,
 }
 
 impl Counters {
     /// The cell of this split under its present weights.
-    pub(crate) fn cell(&self, node: &str, split: &Split) -> Rc<SplitCell> {
+    pub(crate) fn cell(&self, node: &str, split: &Split, kind: Kind) -> Rc<SplitCell> {
         let mut cells = self.cells.borrow_mut();
-        if let Some(cell) = cells.iter().find(|cell| cell.is_of(node, split)) {
+        if let Some(cell) = cells.iter().find(|cell| cell.is_of(node, split, kind)) {
             return Rc::clone(cell);
         }
-        let cell = Rc::new(SplitCell::new(node, split));
+        let users = (kind == Kind::Kept).then(|| {
+            let mut before = cells.iter().filter(|cell| cell.has_arms_of(node, split));
+            before
+                .find_map(|cell| cell.users.clone())
+                .unwrap_or_default()
+        });
+        let cell = Rc::new(SplitCell::new(node, split, kind, users));
         cells.push(Rc::clone(&cell));
         cell
     }
@@ -87,36 +103,44 @@ impl Counters {
 }
 
 impl SplitCell {
-    fn new(node: &str, split: &Split) -> Self {
+    fn new(node: &str, split: &Split, kind: Kind, users: Option<Rc<Users>>) -> Self {
         let arms = split.targets().map(|target| ArmCell {
             name: target.arm.clone(),
             weight: target.weight,
             routed: Cell::new(0),
             outcomes: Default::default(),
             latency: vec![Cell::new(0); Latency::BUCKETS].into_boxed_slice(),
+            users: RefCell::default(),
         });
         Self {
             node: node.to_owned(),
             split: split.id.clone(),
+            kind,
             arms: arms.collect(),
+            users,
         }
     }
 
-    fn is_of(&self, node: &str, split: &Split) -> bool {
-        self.split == split.id
-            && self.node == node
-            && self
-                .arms
-                .iter()
-                .map(|arm| (&arm.name, arm.weight))
-                .eq(split.targets().map(|target| (&target.arm, target.weight)))
+    fn is_of(&self, node: &str, split: &Split, kind: Kind) -> bool {
+        let weights = self.arms.iter().map(|arm| arm.weight);
+        self.kind == kind
+            && weights.eq(split.targets().map(|target| target.weight))
+            && self.has_arms_of(node, split)
     }
 
-    pub(crate) fn count(self: &Rc<Self>, arm: usize, started: Instant) -> Tally {
+    fn has_arms_of(&self, node: &str, split: &Split) -> bool {
+        let arms = self.arms.iter().map(|arm| &arm.name);
+        self.split == split.id
+            && self.node == node
+            && arms.eq(split.targets().map(|target| &target.arm))
+    }
+
+    pub(crate) fn count(self: &Rc<Self>, arm: usize, user: Option<u64>, started: Instant) -> Tally {
         increment(&self.arms[arm].routed);
         Tally {
             cell: Rc::clone(self),
             arm,
+            user,
             started,
             ended: false,
         }
@@ -129,6 +153,7 @@ impl SplitCell {
             .any(|arm| arm.routed > 0 || !arm.outcomes.is_empty());
         anything.then(|| observe::Cell {
             split: self.split.clone(),
+            kind: self.kind,
             arms,
         })
     }
@@ -151,6 +176,7 @@ impl ArmCell {
                 .filter(|&(_, count)| count > 0)
                 .collect(),
             latency,
+            users: self.users.take(),
         }
     }
 }
@@ -169,6 +195,15 @@ impl Tally {
         }
         let arm = &self.cell.arms[self.arm];
         increment(&arm.outcomes[outcome as usize]);
+        if let Some((users, user)) = self.cell.users.as_ref().zip(self.user) {
+            let mut news = arm.users.borrow_mut();
+            if outcome.is_failure() {
+                news.failed.extend(users.failed(user).then_some(user));
+            } else {
+                news.served
+                    .extend(users.served(user, self.arm).then_some(user));
+            }
+        }
         if let Some(latency) = latency {
             let micros = latency.as_micros();
             let bucket = Latency::bucket_of(u64::try_from(micros).unwrap_or(u64::MAX));
@@ -191,7 +226,7 @@ fn increment(count: &Cell<u64>) {
 
 /// One report out of those of all workers.
 pub(crate) fn merge(reports: impl IntoIterator<Item = Observations>) -> Vec<Observations> {
-    type Key = (String, Vec<(String, u32)>);
+    type Key = (String, Kind, Vec<(String, u32)>);
     let mut nodes: BTreeMap<String, BTreeMap<Key, observe::Cell>> = BTreeMap::new();
     for Observations { node, cells } in reports {
         let merged = nodes.entry(node).or_default();
@@ -201,7 +236,7 @@ pub(crate) fn merge(reports: impl IntoIterator<Item = Observations>) -> Vec<Obse
                 .iter()
                 .map(|arm| (arm.name.clone(), arm.weight))
                 .collect();
-            match merged.entry((cell.split.clone(), arms)) {
+            match merged.entry((cell.split.clone(), cell.kind, arms)) {
                 std::collections::btree_map::Entry::Vacant(entry) => {
                     entry.insert(cell);
                 }
@@ -228,6 +263,8 @@ fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
     for (&outcome, &count) in &arm.outcomes {
         *sum.outcomes.entry(outcome).or_default() += count;
     }
+    sum.users.served.extend(&arm.users.served);
+    sum.users.failed.extend(&arm.users.failed);
 }
 
 #[cfg(test)]
@@ -240,10 +277,11 @@ mod tests {
             cluster: 0,
             weight,
         };
-        Split::new(&view::Split {
+        let split = view::Split {
             id: "s".into(),
             targets: vec![target("stable", 100 - canary), target("canary", canary)],
-        })
+        };
+        Split::new(&split, &view::Traffic::default())
     }
 
     #[test]
@@ -260,8 +298,10 @@ mod tests {
     fn a_request_counts_under_the_weights_it_was_drawn_from_however_late_it_ends() {
         let counters = Counters::default();
         let start = clock::now();
-        let mut request = counters.cell("n", &split(5)).count(1, start);
-        let _in_force = counters.cell("n", &split(50));
+        let mut request = counters
+            .cell("n", &split(5), Kind::Drawn)
+            .count(1, None, start);
+        let _in_force = counters.cell("n", &split(50), Kind::Drawn);
 
         let first = counters.report();
         assert_eq!(first[0].cells.len(), 1, "an empty cell is not reported");
@@ -295,7 +335,11 @@ mod tests {
     #[test]
     fn a_request_that_is_dropped_was_cancelled() {
         let counters = Counters::default();
-        drop(counters.cell("n", &split(5)).count(0, clock::now()));
+        drop(
+            counters
+                .cell("n", &split(5), Kind::Drawn)
+                .count(0, None, clock::now()),
+        );
         let arm = &counters.report()[0].cells[0].arms[0];
         assert_eq!(
             (arm.outcomes[&Outcome::Cancelled], arm.latency.count()),
@@ -307,8 +351,8 @@ mod tests {
     fn workers_add_up_by_node_split_and_weights() {
         let report = |canary| {
             let counters = Counters::default();
-            let cell = counters.cell("n", &split(canary));
-            cell.count(0, clock::now())
+            let cell = counters.cell("n", &split(canary), Kind::Drawn);
+            cell.count(0, None, clock::now())
                 .end(Outcome::ServerError, clock::now());
             counters.report()
         };
@@ -325,5 +369,45 @@ mod tests {
             2
         );
         assert_eq!(merged[0].cells[1].arms[0].latency.count(), 2);
+    }
+
+    #[test]
+    fn a_user_is_told_once_whatever_the_weights_are() {
+        let counters = Counters::default();
+        let now = clock::now();
+        let cell = |canary| counters.cell("n", &split(canary), Kind::Kept);
+        let (before, after) = (cell(5), cell(50));
+        for (cell, user, outcome) in [
+            (&before, 7, Outcome::Timeout),
+            (&after, 7, Outcome::Reset),
+            (&after, 8, Outcome::Success),
+            (&before, 8, Outcome::ClientError),
+            (&after, 9, Outcome::ServerError),
+        ] {
+            cell.count(1, Some(user), now).end(outcome, now);
+        }
+        let report = counters.report();
+        let users = [0, 1].map(|cell: usize| &report[0].cells[cell].arms[1].users);
+        let expected = |served: &[u64], failed: &[u64]| observe::Users {
+            served: served.to_vec(),
+            failed: failed.to_vec(),
+        };
+        assert_eq!(users, [&expected(&[], &[7]), &expected(&[8], &[9])]);
+    }
+
+    #[test]
+    fn pinned_requests_have_a_cell_of_their_own() {
+        let counters = Counters::default();
+        let cells = [Kind::Drawn, Kind::Pinned].map(|kind| counters.cell("n", &split(5), kind));
+        for cell in &cells {
+            cell.count(1, None, clock::now())
+                .end(Outcome::Success, clock::now());
+        }
+        let kinds = merge(counters.report())[0]
+            .cells
+            .iter()
+            .map(|cell| (cell.kind, cell.arms[1].routed))
+            .collect::<Vec<_>>();
+        assert_eq!(kinds, [(Kind::Drawn, 1), (Kind::Pinned, 1)]);
     }
 }

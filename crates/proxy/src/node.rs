@@ -3,11 +3,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use view::observe::Kind;
+
+use crate::clock::Instant;
 use crate::cluster::LocalCluster;
-use crate::counters::{Counters, SplitCell};
+use crate::counters::{Counters, SplitCell, Tally};
 use crate::discovery::Watched;
 use crate::health::Generation;
 use crate::route::Program;
+use crate::split::{Assignment, By};
 
 #[derive(Debug)]
 pub(crate) struct LocalNode {
@@ -15,7 +19,16 @@ pub(crate) struct LocalNode {
     /// In the order of the program's.
     pub(crate) clusters: Vec<LocalCluster>,
     /// By service and route.
-    cells: Vec<Vec<Rc<SplitCell>>>,
+    cells: Vec<Vec<RouteCells>>,
+}
+
+#[derive(Debug)]
+struct RouteCells {
+    drawn: Rc<SplitCell>,
+    /// Where users stay on their arm.
+    kept: Option<Rc<SplitCell>>,
+    /// Where requests may name their arm.
+    pinned: Option<Rc<SplitCell>>,
 }
 
 impl LocalNode {
@@ -38,7 +51,14 @@ impl LocalNode {
         let cells = program.services.iter().map(|service| {
             let routes = service.routes.iter();
             routes
-                .map(|route| counters.cell(&program.node, &route.split))
+                .map(|route| {
+                    let cell = |kind| counters.cell(&program.node, &route.split, kind);
+                    RouteCells {
+                        drawn: cell(Kind::Drawn),
+                        kept: route.split.is_sticky().then(|| cell(Kind::Kept)),
+                        pinned: route.split.may_be_pinned().then(|| cell(Kind::Pinned)),
+                    }
+                })
                 .collect()
         });
         Self {
@@ -48,8 +68,21 @@ impl LocalNode {
         }
     }
 
-    pub(crate) fn cell(&self, service: usize, route: usize) -> &Rc<SplitCell> {
-        &self.cells[service][route]
+    /// Notes that a request of this route was sent to this target.
+    pub(crate) fn count(
+        &self,
+        (service, route): (usize, usize),
+        assignment: &Assignment,
+        started: Instant,
+    ) -> Tally {
+        let cells = &self.cells[service][route];
+        let (cell, user) = match &assignment.by {
+            By::Chance => (None, None),
+            By::User(user) => (cells.kept.as_ref(), Some(user.hash)),
+            By::Name => (cells.pinned.as_ref(), None),
+        };
+        let cell = cell.unwrap_or(&cells.drawn);
+        cell.count(assignment.target, user, started)
     }
 
     fn cluster(&self, name: &str) -> Option<&LocalCluster> {

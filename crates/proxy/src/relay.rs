@@ -281,12 +281,15 @@ impl<'r> Relay<'r> {
         }
         self.times.this_try = None;
 
-        let (answered, unchunks, additions) = self.answer(&head)?;
+        let (answered, unchunks, of_the_hop) = self.answer(&head)?;
+        let set_cookie = self.exchange.set_cookie.take();
+        let additions = [of_the_hop, set_cookie.as_deref().unwrap_or_default()];
+        let adds = additions.iter().any(|addition| !addition.is_empty());
         let mut body = head.body;
         let is_switched = head.status == 101;
-        let rewritten = (!head.is_clean() || !additions.is_empty() || unchunks).then(|| {
+        let rewritten = (!head.is_clean() || adds || unchunks).then(|| {
             let mut rewritten = worker.buffer();
-            head.rewrite(additions, unchunks, &mut rewritten);
+            head.rewrite(&additions, unchunks, &mut rewritten);
             rewritten
         });
 
@@ -325,26 +328,26 @@ impl<'r> Relay<'r> {
     fn answer(
         &self,
         head: &ResponseHead<'_, '_>,
-    ) -> Result<(Answered, bool, &'static [&'static str]), Failure> {
+    ) -> Result<(Answered, bool, &'static str), Failure> {
         let client = self.exchange.client;
         let unchunks = !client.is_11 && head.fields.is_chunked();
         let keeps_client = client.keeps_alive
             && head.body != Body::UntilClose
             && !unchunks
             && !self.connection.listener.is_draining();
-        let additions: &[&str] = match (head.status, keeps_client) {
-            (101, _) if client.wants_websocket && head.fields.websocket => &[fields::WEBSOCKET],
+        let of_the_hop = match (head.status, keeps_client) {
+            (101, _) if client.wants_websocket && head.fields.websocket => fields::WEBSOCKET,
             (101, _) => return Err(Failure::BadResponse(Malformed::SwitchedUnasked)),
-            (_, false) => &["connection: close\r\n"],
-            (_, true) if !client.is_11 => &["connection: keep-alive\r\n"],
-            (_, true) => &[],
+            (_, false) => "connection: close\r\n",
+            (_, true) if !client.is_11 => "connection: keep-alive\r\n",
+            (_, true) => "",
         };
         let answered = Answered {
             status: head.status,
             keeps_client,
             keeps_upstream: head.keeps_alive(),
         };
-        Ok((answered, unchunks, additions))
+        Ok((answered, unchunks, of_the_hop))
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {

@@ -100,10 +100,13 @@ async fn carry(
         TcpDestination::Local { cluster } => (cluster, None),
         TcpDestination::Route { service, route } => {
             let routed = &program.services[service].routes[route];
-            let arm = routed.split.draw(&mut worker.rng.borrow_mut());
-            let arm = arm.ok_or(Refused::NoRoute)?;
-            *tally = Some(node.cell(service, route).count(arm, started));
-            (routed.split.target(arm).cluster, routed.timeouts.idle)
+            let drawn = routed.split.draw(&mut worker.rng.borrow_mut());
+            let drawn = drawn.ok_or(Refused::NoRoute)?;
+            *tally = Some(node.count((service, route), &drawn, started));
+            (
+                routed.split.target(drawn.target).cluster,
+                routed.timeouts.idle,
+            )
         }
     };
     let idle = [idle, program.listeners[index].timeouts.idle];

@@ -6,6 +6,7 @@
 
 mod fields;
 mod policy;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fields::{Command, Name, PathPrefix, Percent, TextDuration};
 pub use policy::{Limits, Policy, PolicyKind, ReleaseSettings};
+pub use traffic::{FieldName, PinSettings, StickySettings, Token, TrafficSettings};
 
 /// A checked manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +87,8 @@ pub struct Service {
     /// From SIGTERM to SIGKILL.
     #[serde(default = "stop_grace")]
     pub stop_grace: TextDuration,
+    #[serde(default)]
+    pub traffic: TrafficSettings,
     #[serde(default)]
     pub release: ReleaseSettings,
 }

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 use view::{Binding, Entry, NodeView};
 
 use crate::ports::Ports;
-use crate::registry;
+use crate::{registry, steering};
 
 /// How long requests may go on when their proxy's node was deleted.
 const NODE_DRAIN: Duration = Duration::from_secs(30);
@@ -134,6 +134,7 @@ impl Feed {
             };
             registry::resolve(&mut view, &self.manifest, &instances);
             give_ports(&mut view, &mut current.ports);
+            steering::steer(&mut view, &self.manifest);
             nodes.insert(view.node.clone());
             if let Err(error) = self.apply(&mut current, view).await {
                 failed = Some(error);

@@ -19,6 +19,7 @@ mod metrics;
 mod ports;
 mod presence;
 mod registry;
+mod steering;
 mod throttle;
 mod traffic;
 mod workload;

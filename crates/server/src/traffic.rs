@@ -1,5 +1,7 @@
 //! What the proxies counted: totals by arm for people, and evidence by share for the judge.
 
+mod users;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -7,7 +9,8 @@ use std::time::Duration;
 use judge::{Batch, Bin, Histogram, Latencies, Level, Tally};
 use model::Timestamp;
 use proxy::DataPlane;
-use view::observe::{Arm, Cell, Latency, Outcome};
+use users::Users;
+use view::observe::{Arm, Cell, Kind, Latency, Outcome};
 
 /// Rates are averages over this long.
 const WINDOW: Duration = Duration::from_secs(3);
@@ -23,6 +26,9 @@ pub(crate) struct Traffic {
 #[derive(Debug, Default)]
 struct Inner {
     arms: HashMap<(String, String), Totals>,
+    /// Likewise of requests that named their arm.
+    pinned: HashMap<(String, String), Totals>,
+    users: HashMap<String, Users>,
     /// Cells by split that no release has taken as evidence yet, oldest first.
     pending: HashMap<String, VecDeque<Cell>>,
 }
@@ -73,14 +79,27 @@ impl Traffic {
     /// Asks the data plane for what is new.
     pub(crate) async fn collect(&self, plane: &DataPlane, now: Timestamp) {
         let observations = plane.observe().await;
-        let mut inner = self.lock();
-        for cell in observations
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        for mut cell in observations
             .into_iter()
             .flat_map(|observations| observations.cells)
         {
+            let totals = match cell.kind {
+                Kind::Drawn | Kind::Kept => &mut inner.arms,
+                Kind::Pinned => &mut inner.pinned,
+            };
             for arm in &cell.arms {
                 let key = (cell.split.clone(), arm.name.clone());
-                inner.arms.entry(key).or_default().add(arm, now);
+                totals.entry(key).or_default().add(arm, now);
+            }
+            match cell.kind {
+                Kind::Drawn => {}
+                Kind::Kept => {
+                    let users = inner.users.entry(cell.split.clone()).or_default();
+                    users.unite(&mut cell);
+                }
+                Kind::Pinned => continue,
             }
             let pending = inner.pending.entry(cell.split.clone()).or_default();
             pending.push_back(cell);
@@ -93,6 +112,12 @@ impl Traffic {
     pub(crate) fn arm(&self, split: &str, arm: &str) -> Totals {
         let key = (split.to_owned(), arm.to_owned());
         self.lock().arms.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Requests that named this arm.
+    pub(crate) fn pinned(&self, split: &str, arm: &str) -> Totals {
+        let key = (split.to_owned(), arm.to_owned());
+        self.lock().pinned.get(&key).cloned().unwrap_or_default()
     }
 
     /// Every arm by its split and its name.
@@ -144,8 +169,14 @@ fn level(cell: &Cell, canary: &str) -> Option<Level> {
         } else {
             (&mut tally.stable, &mut latency.stable)
         };
-        add(side, arm);
-        add_latency(latency, &arm.latency);
+        if cell.kind == Kind::Kept {
+            // Nothing else about these requests is independent of each other.
+            side.failures += arm.users.failed.len() as u64;
+            side.successes += arm.users.served.len() as u64;
+        } else {
+            add(side, arm);
+            add_latency(latency, &arm.latency);
+        }
     }
     (tally != Tally::default()).then_some(Level {
         share,
@@ -180,6 +211,7 @@ fn failures(outcomes: &BTreeMap<Outcome, u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use view::observe;
 
     fn arm(name: &str, weight: u32, outcomes: &[(Outcome, u64)]) -> Arm {
         Arm {
@@ -188,6 +220,7 @@ mod tests {
             routed: outcomes.iter().map(|(_, count)| count).sum(),
             outcomes: outcomes.iter().copied().collect(),
             latency: Latency::default(),
+            users: observe::Users::default(),
         }
     }
 
@@ -195,6 +228,7 @@ mod tests {
     fn a_cell_is_evidence_under_its_own_weights() {
         let cell = Cell {
             split: "s".to_owned(),
+            kind: Kind::Drawn,
             arms: vec![
                 arm(
                     "vanilla",
@@ -235,5 +269,48 @@ mod tests {
         assert_eq!(totals.requests_per_second(at(4)), 20.0);
         assert_eq!(totals.requests_per_second(at(10)), 0.0);
         assert_eq!(totals.ended, 90);
+    }
+
+    fn kept(arms: [(&str, &[u64], &[u64]); 2]) -> Cell {
+        let arms = arms.map(|(name, served, failed)| Arm {
+            users: observe::Users {
+                served: served.to_vec(),
+                failed: failed.to_vec(),
+            },
+            ..arm(name, 1, &[(Outcome::Reset, 50), (Outcome::Success, 500)])
+        });
+        Cell {
+            split: "s".to_owned(),
+            kind: Kind::Kept,
+            arms: arms.into(),
+        }
+    }
+
+    #[test]
+    fn a_user_counts_once_whoever_tells_of_them() {
+        let mut users = Users::default();
+        let mut tallies = Vec::new();
+        for mut told in [
+            kept([("vanilla", &[1], &[]), ("epoch", &[7], &[8, 9])]),
+            kept([("vanilla", &[1], &[]), ("epoch", &[7, 8], &[9, 10])]),
+        ] {
+            users.unite(&mut told);
+            let tally = level(&told, "epoch").unwrap().tally;
+            tallies.push([
+                (tally.stable.successes, tally.stable.failures),
+                (tally.canary.successes, tally.canary.failures),
+            ]);
+        }
+        assert_eq!(tallies, [[(1, 0), (1, 2)], [(0, 0), (1, 1)]]);
+    }
+
+    #[test]
+    fn another_release_of_a_split_knows_nobody() {
+        let mut users = Users::default();
+        for canary in ["epoch", "next"] {
+            let mut told = kept([("vanilla", &[], &[]), (canary, &[], &[8])]);
+            users.unite(&mut told);
+            assert_eq!(told.arms[1].users.failed, [8], "{canary}");
+        }
     }
 }

@@ -8,8 +8,10 @@
 pub mod compile;
 pub mod node_view;
 pub mod observe;
+pub mod traffic;
 
 pub use compile::{Binding, compile};
 /// A view's expressions are patterns as the mesh has them: compiled by this, they are what was accepted.
 pub use model::expression;
 pub use node_view::*;
+pub use traffic::{Pin, PinKey, Sticky, Traffic};

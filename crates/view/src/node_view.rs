@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Traffic;
+
 /// One immutable picture of a node; a proxy swaps it whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeView {
@@ -136,6 +138,8 @@ pub struct Route {
     pub name: String,
     pub matches: RequestMatch,
     pub split: Split,
+    #[serde(default)]
+    pub traffic: Traffic,
     pub retry: Option<RetryPolicy>,
     pub timeouts: Timeouts,
 }

@@ -20,8 +20,25 @@ pub struct Observations {
 pub struct Cell {
     /// `Split::id`.
     pub split: String,
+    #[serde(default)]
+    pub kind: Kind,
     /// The weights in force when these requests drew their arm, in the order of the split's targets.
     pub arms: Vec<Arm>,
+}
+
+/// How the requests of a cell came to their arm.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// Drawn by weight: evidence.
+    #[default]
+    Drawn,
+    /// Drawn by weight, but once for each user: evidence by [`Users`], not by requests.
+    Kept,
+    /// Named by the request: it may have had its reasons, so this is no evidence.
+    Pinned,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +52,23 @@ pub struct Arm {
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Time from the request's head to the response's last byte.
     pub latency: Latency,
+    /// Who sent them, in a cell of [`Kind::Kept`].
+    #[serde(default)]
+    pub users: Users,
+}
+
+/// Users who stay on their arm. Their requests are not independent of each other: who fails once fails
+/// again, always on the same arm. A test must count users, each once, and not their requests.
+///
+/// A user is a hash of the split and the user's key. A worker tells each at most once in each list; other
+/// workers and proxies may tell the same, so the lists are united over all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Users {
+    /// Who had a request of theirs end on this arm without a failure.
+    pub served: Vec<u64>,
+    /// Who failed for the first time, on any arm.
+    pub failed: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

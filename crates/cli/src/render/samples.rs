@@ -50,6 +50,7 @@ pub(super) fn service() -> ServiceStatus {
                 &["healthy", "starting", "backingOff"],
             ),
         ],
+        traffic: Vec::new(),
         release: None,
     }
 }
@@ -80,5 +81,6 @@ fn version(tag: &str, role: Role, states: &[&str]) -> VersionStatus {
         requests_per_second: 150.2,
         p50: Some(812),
         p99: None,
+        pinned: 0,
     }
 }

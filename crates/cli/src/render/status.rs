@@ -49,6 +49,13 @@ pub fn service(service: &ServiceStatus, now: Timestamp) -> Vec<Line> {
             .faint(&service.host),
     ];
     lines.extend(versions(&service.versions));
+    let pinned = service.versions.iter().filter(|version| version.pinned > 0);
+    lines.extend(pinned.map(|version| {
+        let count = number::count(version.pinned);
+        Line::new().plain(format!("  {count} more named {} themselves", version.tag))
+    }));
+    let traffic = service.traffic.iter();
+    lines.extend(traffic.map(|words| Line::new().plain(format!("  {words}"))));
     if let Some(release) = &service.release {
         lines.extend(self::release(release, service, now));
     }
@@ -172,6 +179,20 @@ mod tests {
             ]
         );
         assert_eq!(lines.len(), 11);
+    }
+
+    #[test]
+    fn what_bends_the_traffic_is_shown() {
+        let mut status = samples::service();
+        status.traffic = vec!["users stay on their version by the cookie crystal".to_owned()];
+        status.versions[1].pinned = 12;
+        assert_eq!(
+            shown(&status)[4..6],
+            [
+                "  12 more named epoch themselves",
+                "  users stay on their version by the cookie crystal",
+            ]
+        );
     }
 
     #[test]

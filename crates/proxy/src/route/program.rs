@@ -202,7 +202,7 @@ impl Program {
                     .map(|route| {
                         Ok(Route {
                             matcher: compile(&route.name, &route.matches)?,
-                            split: Split::new(&route.split),
+                            split: Split::new(&route.split, &route.traffic),
                             retry: route.retry.clone(),
                             timeouts: route.timeouts.clone(),
                         })
@@ -244,11 +244,12 @@ impl Program {
                 Entry::Ingress { cluster } => Some(cluster),
                 _ => None,
             });
-        let routes = self.services.iter().flat_map(|service| &service.routes);
-        let targets = routes.flat_map(|route| route.split.targets().map(|target| target.cluster));
-        if services
-            .into_iter()
-            .all(|service| service < self.services.len())
+        let routes = || self.services.iter().flat_map(|service| &service.routes);
+        let targets = routes().flat_map(|route| route.split.targets().map(|target| target.cluster));
+        if routes().all(|route| route.split.is_whole())
+            && services
+                .into_iter()
+                .all(|service| service < self.services.len())
             && local
                 .chain(targets)
                 .all(|cluster| cluster < self.clusters.len())

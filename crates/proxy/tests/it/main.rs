@@ -1,6 +1,7 @@
 //! The data plane from outside: real sockets in front of it and behind it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod assignment;
 mod bodies;
 mod changes;
 mod discovery;

@@ -100,6 +100,7 @@ pub(crate) fn node(entry: Entry, arms: &[(&str, u32, &[SocketAddr])]) -> NodeVie
                     id: SPLIT.into(),
                     targets: arms.iter().enumerate().map(target).collect(),
                 },
+                traffic: Traffic::default(),
                 retry: None,
                 timeouts: Timeouts::default(),
             }],

@@ -237,8 +237,8 @@ impl<'de> Deserialize<'de> for Command {
 /// Reads a field from its text, so that a refusal is placed on its line.
 macro_rules! deserialize_from_text {
     ($($type:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
@@ -247,3 +247,4 @@ macro_rules! deserialize_from_text {
 }
 
 deserialize_from_text!(Name, PathPrefix, TextDuration);
+pub(super) use deserialize_from_text;

@@ -98,6 +98,37 @@ fn rules_over_several_fields_name_the_field() {
 }
 
 #[test]
+fn traffic_is_steered_only_where_it_is_written() {
+    let traffic = |tail: &str| {
+        let manifest = Manifest::parse(&format!("{SMALLEST}{tail}")).unwrap();
+        manifest.services["crystal"].traffic.clone()
+    };
+    assert_eq!(traffic(""), TrafficSettings::default());
+    let steered = traffic(
+        "    traffic:\n      sticky: { cookie: crystal-user }\n      pin: { header: X-Serin-Version }\n",
+    );
+    assert_eq!(
+        steered.sticky,
+        Some(StickySettings::Cookie("crystal-user".parse().unwrap()))
+    );
+    assert_eq!(
+        steered.pin,
+        Some(PinSettings::Header("x-serin-version".parse().unwrap()))
+    );
+    for (traffic, words) in [
+        ("sticky: { cookie: 'a b' }", "no name of a header or cookie"),
+        ("sticky: { header: Cookie }", "meaning of its own"),
+        ("sticky: { cookie: a, header: b }", "line 5"),
+        ("sticky: cookie", "line 5"),
+        ("pin: { header: '' }", "no name of a header or cookie"),
+        ("pins: { header: a }", "unknown field `pins`"),
+    ] {
+        let refusal = refusal(&format!("{SMALLEST}    traffic: {{ {traffic} }}\n"));
+        assert!(refusal.contains(words), "{traffic}: {refusal}");
+    }
+}
+
+#[test]
 fn durations_print_as_they_are_written() {
     for text in ["250ms", "90s", "5m", "1h", "0s"] {
         let duration: TextDuration = text.parse().unwrap();

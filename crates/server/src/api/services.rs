@@ -12,7 +12,7 @@ use super::render::{name, release, time};
 use super::types::{MeshStatus, Role, ServiceStatus, Status, TaskStatus, VersionStatus};
 use super::{Releases, Server};
 use crate::actuator::task_set;
-use crate::engine;
+use crate::{engine, steering};
 
 /// Everything at a glance.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
@@ -97,6 +97,7 @@ async fn status_of(server: &Releases, service: &str) -> Result<ServiceStatus, Re
         url: format!("http://{}{path}", server.gateway),
         ready,
         versions,
+        traffic: steering::in_words(&settings.traffic),
         release: progress.map(|progress| release(&progress)),
     })
 }
@@ -126,6 +127,7 @@ fn version_status(
         requests_per_second: totals.requests_per_second(engine.executor.ambient.now()),
         p50: totals.latency.quantile(0.5),
         p99: totals.latency.quantile(0.99),
+        pinned: engine.traffic.pinned(&split, node.name()).ended,
     }
 }
 

@@ -40,6 +40,8 @@ pub struct ServiceStatus {
     pub ready: bool,
     /// The stable version first.
     pub versions: Vec<VersionStatus>,
+    /// What the manifest's `traffic` has switched on, in words.
+    pub traffic: Vec<String>,
     /// The running release, else the last.
     pub release: Option<ReleaseStatus>,
 }
@@ -62,6 +64,8 @@ pub struct VersionStatus {
     /// Microseconds; none before the first request.
     pub p50: Option<u64>,
     pub p99: Option<u64>,
+    /// Requests that named this version themselves: no part of the counts above, and no evidence.
+    pub pinned: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

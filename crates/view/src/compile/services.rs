@@ -10,7 +10,7 @@ use model::{Resource, ResourceId, Snapshot};
 use super::clusters::{self, Clusters};
 use super::matching::{self, Order};
 use super::{policies, port};
-use crate::{Protocol, Route, Service, ServiceHost, Split, Target, Timeouts};
+use crate::{Protocol, Route, Service, ServiceHost, Split, Target, Timeouts, Traffic};
 
 /// The services of one view, each (name, port) once.
 pub(super) struct Services<'s> {
@@ -203,6 +203,7 @@ fn route(
             id: resource.id.path(),
             targets,
         },
+        traffic: Traffic::default(),
         retry: policies::retry(spec),
         timeouts: policies::route_timeouts(spec),
     }
@@ -243,6 +244,7 @@ fn node_route(
                 weight: 1,
             }],
         },
+        traffic: Traffic::default(),
         retry: (!tcp).then(policies::default_retry),
         timeouts: if tcp {
             Timeouts {

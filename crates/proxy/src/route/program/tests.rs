@@ -29,6 +29,7 @@ fn service(name: &str, routes: Vec<RequestMatch>) -> Service {
                 id: format!("{name}/{number}"),
                 targets: vec![],
             },
+            traffic: Traffic::default(),
             retry: None,
             timeouts: Timeouts::default(),
         });
@@ -270,6 +271,7 @@ fn a_view_that_points_nowhere_is_refused() {
                         weight: 1,
                     }],
                 },
+                traffic: Traffic::default(),
                 retry: None,
                 timeouts: Timeouts::default(),
             }],

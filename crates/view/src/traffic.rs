@@ -1,0 +1,43 @@
+//! How a route's requests find their arm, beyond the weights: what App Mesh has no words for.
+//!
+//! All of it is off by default, and a route without it pays nothing for it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Traffic {
+    pub sticky: Option<Sticky>,
+    pub pin: Option<Pin>,
+}
+
+/// Keeps a user on one arm. While shares only move towards later targets, so do users, each at most
+/// once; the proxies of a mesh agree on it without talking to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Sticky {
+    /// Who sends no such cookie gets one.
+    Cookie(String),
+    /// A request without this header (in lower case) is drawn at random.
+    Header(String),
+}
+
+/// Lets a request name its arm. Such requests say nothing about an arm drawn by chance, so they are
+/// counted apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    pub by: PinKey,
+    /// Targets of the split by what a request calls them.
+    pub targets: BTreeMap<String, usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PinKey {
+    /// The value of this header, in lower case.
+    Header(String),
+    /// This member of the W3C header `baggage`, which applications that are traced pass on.
+    Baggage(String),
+}
