@@ -5,7 +5,7 @@
 //! path of a request there is no lock, no channel and no task switch, but for the pool that workers share
 //! where a listener has limits. Views are swapped whole: a request ends on the view it began with.
 //!
-//! HTTP/1.1 and TCP so far: what of a view needs HTTP/2 or gRPC is refused with a reason.
+//! HTTP/1.1, HTTP/2, gRPC and TCP, each in plain text or TLS.
 //! Access logs of a view are not acted on yet.
 
 mod admission;
@@ -23,8 +23,10 @@ mod error;
 mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grpc;
 mod health;
 mod http1;
+mod http2;
 mod inbound;
 mod listener;
 mod node;
@@ -44,6 +46,7 @@ mod stream;
 mod tcp;
 mod timers;
 mod tls;
+mod translate;
 mod tunnel;
 mod worker;
 

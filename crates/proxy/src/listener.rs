@@ -113,9 +113,10 @@ impl Listener {
         matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
     }
 
-    pub(crate) fn is_tcp(&self) -> bool {
+    /// What clients speak here; those of HTTP/1.1 may speak HTTP/2 as well.
+    pub(crate) fn protocol(&self) -> Protocol {
         let (node, index) = &*self.routing.borrow();
-        node.program.listeners[*index].protocol == Protocol::Tcp
+        node.program.listeners[*index].protocol
     }
 
     pub(crate) fn is_draining(&self) -> bool {
