@@ -119,6 +119,11 @@ impl Listener {
         node.program.listeners[*index].protocol
     }
 
+    /// How many there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.state.get() != State::Open
     }
@@ -158,6 +163,8 @@ impl Listener {
                 () = self.stop.notified() => break,
             }
         }
+        // For the worker's next socket here, if there are several.
+        self.stop.notify_one();
         self.welcome_the_queue(&worker, socket);
     }
 
