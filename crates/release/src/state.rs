@@ -1,5 +1,7 @@
 //! A release's state: its events, folded.
 
+use std::collections::BTreeMap;
+
 use model::{Share, Timestamp};
 
 use crate::journal::{Ending, Event, Order, Outcome, Record, Request, Version};
@@ -24,6 +26,8 @@ pub struct State {
     /// An order that no step has carried out yet.
     pub pending: Option<Order>,
     pub judge: judge::State,
+    /// The last report of each remote proxy that is among the evidence.
+    pub reports: BTreeMap<String, u64>,
     pub decided: Option<Decided>,
     pub left: bool,
     pub retired: bool,
@@ -62,6 +66,7 @@ impl State {
     pub fn requested(request: Request, at: Timestamp) -> Self {
         Self {
             judge: judge::State::default(),
+            reports: BTreeMap::new(),
             request,
             requested_at: at,
             version: None,
@@ -100,7 +105,8 @@ impl State {
                 }
             }
             Event::Ordered { order, .. } => self.obey(order),
-            Event::Observed { batch } => {
+            Event::Observed { batch, reports } => {
+                self.reports.extend(reports.clone());
                 let now_in_force = judge_share(self.share);
                 let levels = batch
                     .levels

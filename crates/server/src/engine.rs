@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::actuator::LocalActuator;
 use crate::feed::Feed;
+use crate::proxies::Proxies;
 use crate::traffic::Traffic;
 
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Engine {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) plane: Arc<DataPlane>,
     pub(crate) feed: Arc<Feed>,
+    /// Those that run elsewhere.
+    pub(crate) proxies: Arc<Proxies>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) actuator: Arc<LocalActuator>,
     pub(crate) executor: Executor,
@@ -100,7 +103,7 @@ impl Engine {
         driver: Arc<dyn Driver>,
         plane: Arc<DataPlane>,
         feed: Arc<Feed>,
-        traffic: Arc<Traffic>,
+        proxies: Arc<Proxies>,
         actuator: Arc<LocalActuator>,
         executor: Executor,
     ) -> Self {
@@ -110,7 +113,8 @@ impl Engine {
             driver,
             plane,
             feed,
-            traffic,
+            traffic: Arc::clone(&proxies.traffic),
+            proxies,
             actuator,
             executor,
             handles: Mutex::default(),
@@ -307,6 +311,8 @@ impl Engine {
         };
         self.handles().insert(service, handle);
         if release.state.ended.is_none() {
+            let split = self.manifest.route(&release.id.service).path();
+            self.traffic.judge(&split, &release.state.reports);
             let stop = self.stop.subscribe();
             tokio::spawn(runner::run(
                 Arc::clone(self),

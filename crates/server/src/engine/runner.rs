@@ -43,6 +43,10 @@ pub(super) async fn run(
             Err(error) => recover(&engine, &mut release, &progress, &error).await,
         }
     }
+    if release.state.ended.is_some() {
+        let split = engine.manifest.route(&release.id.service).path();
+        engine.traffic.dismiss(&split);
+    }
     tracing::info!(release = %release.id, ended = ?release.state.ended, "release stops");
 }
 
@@ -119,7 +123,11 @@ async fn recover(
     )));
     tokio::time::sleep(RETRY).await;
     match engine.executor.resume(release.id.clone()).await {
-        Ok(resumed) => *release = resumed,
+        Ok(resumed) => {
+            let split = engine.manifest.route(&resumed.id.service).path();
+            engine.traffic.judge(&split, &resumed.state.reports);
+            *release = resumed;
+        }
         Err(error) => {
             tracing::error!(release = %release.id, error = chain(&error), "could not read the journal")
         }
@@ -129,8 +137,11 @@ async fn recover(
 /// The order matters: counts are collected after the proxies carry the newest weights, so that a side
 /// without requests in flight then can get no new ones.
 async fn look(engine: &Engine, release: &Release) -> World {
-    let settled = *engine.feed.carried().borrow() >= engine.store.snapshot().revision();
     let now = engine.executor.ambient.now();
+    let revision = engine.store.snapshot().revision();
+    let mesh = engine.manifest.mesh.as_str();
+    let settled = *engine.feed.carried().borrow() >= revision
+        && engine.proxies.all_carry(mesh, revision, now);
     engine.traffic.collect(&engine.plane, now).await;
     let request = &release.state.request;
     let split = engine.manifest.route(&request.service).path();
@@ -163,12 +174,17 @@ async fn note_evidence(engine: &Engine, release: &mut Release) -> Result<(), Err
         return Ok(());
     };
     let split = engine.manifest.route(&release.state.request.service).path();
-    let batch = engine.traffic.take_evidence(&split, &canary);
-    if batch.levels.is_empty() {
+    let evidence = engine.traffic.take_evidence(&split, &canary);
+    if evidence.batch.levels.is_empty() {
         return Ok(());
     }
-    engine
-        .executor
-        .append(release, Event::Observed { batch })
-        .await
+    let noted = Event::Observed {
+        batch: evidence.batch.clone(),
+        reports: evidence.reports.clone(),
+    };
+    let appended = engine.executor.append(release, noted).await;
+    if appended.is_err() {
+        engine.traffic.give_back(&split, evidence);
+    }
+    appended
 }
