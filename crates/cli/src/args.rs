@@ -1,7 +1,6 @@
 //! The command line, as clap reads it; what each command does is under `commands`.
 
 mod exchange;
-mod proxy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ use release::manifest::TextDuration;
 use crate::exit::Exit;
 
 pub use exchange::{Export, ExportForm, Import};
-pub use proxy::{PortPair, Proxy};
 
 /// A service mesh whose releases decide for themselves.
 #[derive(Debug, Parser)]
@@ -38,7 +36,6 @@ Environment:
   SERIN_CONFIG  as --config of `up` and `serve`
   SERIN_API     as --api of `up` and `serve`
   SERIN_TOKEN   the token of a server that --server names
-  SERIN_NODE    as --node of `proxy`; App Mesh's APPMESH_RESOURCE_ARN and APPMESH_VIRTUAL_NODE_NAME too
   SERIN_LOG     what the server logs, as `debug` or `proxy=trace,info` [default: info]
   NO_COLOR      no colours";
     format!("{variables}\n\nExit codes:\n{}", Exit::table())
@@ -91,8 +88,6 @@ pub enum Command {
     Up(Up),
     /// Serve the App Mesh API alone, without services, in the foreground
     Serve(Serve),
-    /// Run the proxy of one virtual node or virtual gateway, beside its application
-    Proxy(Proxy),
     /// Release a new version of a service, and follow it
     Release(Release),
     /// Follow a release to its end
@@ -111,6 +106,8 @@ pub enum Command {
     Rollback(Steer),
     /// Tell why a release went as it did
     Why(Target),
+    /// Compute a release's decisions again from its journal, and compare
+    Replay(Target),
     /// Look at patches before anything is touched
     Patch(Patch),
     /// Show what a service's tasks wrote

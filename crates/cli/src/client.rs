@@ -19,8 +19,8 @@ use serde::de::DeserializeOwned;
 use server::api::export::Export;
 use server::api::import::{ImportPlan, NewImport, Owner};
 use server::api::types::{
-    NewOrder, NewRelease, OrderTaken, Problem, ReleasePlan, ReleaseStatus, ServiceStatus, Status,
-    Why,
+    NewOrder, NewRelease, OrderTaken, Problem, ReleasePlan, ReleaseStatus, Replay, ServiceStatus,
+    Status, Why,
 };
 use tokio::net::TcpStream;
 
@@ -124,6 +124,11 @@ impl Client {
 
     pub async fn why(&self, release: &str) -> Result<Why, Error> {
         self.get(&format!("/v1/releases/{}/why", segment(release)))
+            .await
+    }
+
+    pub async fn replay(&self, release: &str) -> Result<Replay, Error> {
+        self.get(&format!("/v1/releases/{}/replay", segment(release)))
             .await
     }
 

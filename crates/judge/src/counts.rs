@@ -16,6 +16,7 @@
 //!   fail is one coin, however often it comes back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,12 @@ pub struct Latencies {
 impl Latencies {
     pub fn is_empty(&self) -> bool {
         self.canary.is_empty() && self.stable.is_empty()
+    }
+
+    /// Leaves out what took longer than `limit`.
+    pub fn truncate(&mut self, limit: Duration) {
+        self.canary.truncate(limit);
+        self.stable.truncate(limit);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {

@@ -2,7 +2,7 @@
 //!
 //! While a verdict travels to the proxies, failures go on: at a share `w`, a rate of `R` requests a second,
 //! a loop latency `L` and an excess of at most `U`, `w R L U` of them on average. Their number is random, so
-//! the average `m` is chosen such that the budget, less the two failures that prove a canary dead, is kept
+//! the average `m` is chosen such that the budget, less the three failures that prove a canary dead, is kept
 //! 19 times in 20; then `w = m / (R L U)`. `U` is what the certificate has not excluded yet: 1 at first, and
 //! falling about as `6 / n` over `n` canary requests that do not fail, so a healthy canary's share keeps
 //! doubling up to the cap.
@@ -91,7 +91,7 @@ fn affordable(exposure: &Exposure, excess: f64) -> BasisPoints {
 /// times in 20: `m + z sqrt(m)` is what is left for it.
 fn mean_within(budget: f64) -> f64 {
     /// Failures in a row that prove a canary dead at a small share.
-    const PROOF: f64 = 2.0;
+    const PROOF: f64 = 3.0;
     /// The 95 % point of the normal distribution.
     const Z: f64 = 1.644_853_626_951_472_2;
     let left = (budget - PROOF).max(0.5 * budget);
@@ -145,13 +145,13 @@ mod tests {
         .get()
     }
 
-    /// m / (R L) with m = 4.5 for a budget of 10, rounded down to the ladder, and never above the first step.
+    /// m / (R L) with m = 3.7 for a budget of 10, rounded down to the ladder, and never above the first step.
     #[test]
     fn the_first_share_is_what_the_budget_allows_for_a_dead_canary() {
         let first = |rate, latency| next(&State::default(), &exposure(rate, latency), 0);
-        assert_eq!(first(100.0, 2), 200);
-        assert_eq!(first(100.0, 30), 15);
-        assert_eq!(first(1000.0, 2), 20);
+        assert_eq!(first(100.0, 2), 150);
+        assert_eq!(first(100.0, 30), 10);
+        assert_eq!(first(1000.0, 2), 15);
         assert_eq!(first(10.0, 2), 1000);
         assert_eq!(first(1e9, 90), 1);
         assert_eq!(first(0.0, 2), 1000);
@@ -173,7 +173,7 @@ mod tests {
         let healthy = next(&after(2000, 0), &exposure, 1000);
         let doubtful = next(&after(2000, 40), &exposure, 1000);
         assert_eq!(healthy, 300);
-        assert_eq!(doubtful, 100);
+        assert_eq!(doubtful, 70);
     }
 
     #[test]

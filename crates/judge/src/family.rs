@@ -34,6 +34,7 @@ pub enum Family {
 pub struct Weights {
     pub failures: f64,
     pub latency: f64,
+    #[serde(alias = "client_errors")]
     pub client_errors: f64,
     pub unanswered: f64,
     pub restarts: f64,

@@ -11,7 +11,7 @@
 //! It counts only where `N > L`. The judge applies it to the last thousand requests or so, since it asks
 //! what is going on now: how sure it is at each look, not over the whole release.
 
-use crate::counts::Arm;
+use crate::{counts::Arm, mixture::times};
 
 /// The logarithm of the evidence that this arm fails more often than `limit`.
 pub(crate) fn log_e(arm: Arm, limit: f64) -> f64 {
@@ -34,9 +34,33 @@ pub(crate) fn fails(arm: Arm, limit: f64) -> bool {
     log_e(arm, limit) >= SURE
 }
 
+/// The largest share that `bad` of `n` leave possible, with 95 % confidence at every look: Krichevsky and
+/// Trofimov's mixture against each share, inverted.
+pub(crate) fn at_most(bad: u64, n: u64) -> f64 {
+    /// ln 20.
+    const THRESHOLD: f64 = 2.995_732_273_553_991;
+    const HALVINGS: u32 = 30;
+    let (x, rest) = (bad as f64, n.saturating_sub(bad) as f64);
+    let log_beta = |a: f64, b: f64| libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
+    let mixture = log_beta(x + 0.5, rest + 0.5) - libm::log(std::f64::consts::PI);
+    let excluded = |share: f64| {
+        mixture - times(bad, libm::log(share)) - rest * libm::log1p(-share) >= THRESHOLD
+    };
+    let (mut possible, mut too_many) = (x / (x + rest).max(1.0), 1.0);
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (possible + too_many);
+        if excluded(middle) {
+            too_many = middle;
+        } else {
+            possible = middle;
+        }
+    }
+    too_many
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{fails, log_e};
+    use super::{at_most, fails, log_e};
     use crate::Arm;
 
     fn arm(failures: u64, requests: u64) -> Arm {
@@ -54,6 +78,18 @@ mod tests {
         assert!(!fails(arm(25, 1000), 0.02));
         assert!(fails(arm(45, 1000), 0.02));
         assert!(fails(arm(5, 5), 0.02));
+    }
+
+    #[test]
+    fn what_is_possible_shrinks_towards_what_was_seen() {
+        assert_eq!(at_most(0, 0), 1.0);
+        assert!((0.8..=1.0).contains(&at_most(5, 10)), "{}", at_most(5, 10));
+        assert!(
+            (0.002..0.005).contains(&at_most(4, 4_000)),
+            "{}",
+            at_most(4, 4_000)
+        );
+        assert!(at_most(0, 1_000) < 0.008);
     }
 
     /// Golden value: the formula above with Python's `math.lgamma`.

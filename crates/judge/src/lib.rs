@@ -14,6 +14,7 @@
 //! do not end, restarts. They share the risk of a false rollback by a weighted mean of e-values.
 
 pub mod arm_test;
+mod bake;
 pub mod certificate;
 mod config;
 mod counts;
@@ -35,6 +36,7 @@ mod slowness;
 mod state;
 mod verdict;
 
+pub use bake::Bake;
 pub use config::{Config, ConfigError, Settings};
 pub use counts::{Arm, Batch, Cell, Counts, Latencies, Level, Tally};
 pub use exposure::{Exposure, next_share};

@@ -30,6 +30,11 @@ impl Share {
         total: 1,
     };
 
+    pub const ALL: Self = Self {
+        canary: 1,
+        total: 1,
+    };
+
     pub fn new(canary: u32, total: u32) -> Result<Self, ShareError> {
         if total == 0 {
             return Err(ShareError::NoWeight);

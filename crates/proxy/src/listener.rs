@@ -113,15 +113,9 @@ impl Listener {
         matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
     }
 
-    /// What clients speak here; those of HTTP/1.1 may speak HTTP/2 as well.
-    pub(crate) fn protocol(&self) -> Protocol {
+    pub(crate) fn is_tcp(&self) -> bool {
         let (node, index) = &*self.routing.borrow();
-        node.program.listeners[*index].protocol
-    }
-
-    /// How many there are.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.borrow().len()
+        node.program.listeners[*index].protocol == Protocol::Tcp
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -163,8 +157,6 @@ impl Listener {
                 () = self.stop.notified() => break,
             }
         }
-        // For the worker's next socket here, if there are several.
-        self.stop.notify_one();
         self.welcome_the_queue(&worker, socket);
     }
 

@@ -75,7 +75,7 @@ impl Timers {
                     timer.expired.set(true);
                     timer.wake();
                 }
-                Some(at) => drop(timer.queue(at)),
+                Some(at) => timer.queue(at),
                 None => {}
             }
         }
@@ -99,9 +99,8 @@ impl Timer {
             && self.queued.get().is_none_or(|queued| at < queued)
         {
             self.unqueue();
-            if self.queue(at) {
-                self.timers.earlier.notify_one();
-            }
+            self.queue(at);
+            self.timers.earlier.notify_one();
         }
     }
 
@@ -109,12 +108,12 @@ impl Timer {
         self.expired.get()
     }
 
-    /// True if nothing in the queue is earlier.
-    fn queue(self: &Rc<Self>, at: Instant) -> bool {
+    fn queue(self: &Rc<Self>, at: Instant) {
         self.queued.set(Some(at));
-        let mut queue = self.timers.queue.borrow_mut();
-        queue.insert((at, self.id), Rc::downgrade(self));
-        queue.keys().next() == Some(&(at, self.id))
+        self.timers
+            .queue
+            .borrow_mut()
+            .insert((at, self.id), Rc::downgrade(self));
     }
 
     fn unqueue(&self) {

@@ -29,7 +29,6 @@ use crate::node::LocalNode;
 use crate::outside::Outside;
 use crate::pool::Pool;
 use crate::route::Program;
-use crate::statistics::WorkerStatistics;
 use crate::timers::Timers;
 use crate::tls::Acceptor;
 
@@ -57,9 +56,6 @@ pub(crate) enum Command {
     Observe {
         reply: oneshot::Sender<Vec<Observations>>,
     },
-    Inspect {
-        reply: oneshot::Sender<WorkerStatistics>,
-    },
 }
 
 pub(crate) struct Apply {
@@ -73,8 +69,8 @@ pub(crate) struct Apply {
 
 pub(crate) struct ApplyListener {
     pub(crate) address: SocketAddr,
-    /// None: the worker listens there already.
-    pub(crate) sockets: Vec<std::net::TcpListener>,
+    /// `None`: the worker listens there already.
+    pub(crate) socket: Option<std::net::TcpListener>,
     pub(crate) pool: Option<Arc<Pool>>,
     pub(crate) tls: Option<Arc<Acceptor>>,
 }
@@ -160,7 +156,6 @@ impl Worker {
             match command {
                 Command::Apply(apply) => self.apply(*apply),
                 Command::Remove { node, drain, done } => self.remove(&node, drain, done),
-                Command::Inspect { reply } => answer(reply, self.statistics()),
                 Command::Observe { reply } => answer(reply, self.counters.report()),
             }
         }
@@ -193,7 +188,7 @@ impl Worker {
         for (index, told) in listeners.into_iter().enumerate() {
             let ApplyListener {
                 address,
-                sockets,
+                socket,
                 pool,
                 tls,
             } = told;
@@ -208,7 +203,7 @@ impl Worker {
                     Rc::new(Listener::new(address, current, index, pool, tls))
                 }
             };
-            for socket in sockets {
+            if let Some(socket) = socket {
                 self.listen(&listener, socket);
             }
             kept.push(listener);
@@ -255,14 +250,6 @@ impl Worker {
             node.current.retire(None);
             answer(done, ());
         });
-    }
-
-    fn statistics(&self) -> WorkerStatistics {
-        let nodes = self.nodes.borrow();
-        let listeners = nodes.values().flat_map(|node| &node.listeners);
-        WorkerStatistics {
-            connections: listeners.map(|listener| listener.connections()).sum(),
-        }
     }
 
     /// Closes pooled connections that nobody will use again, for ever.

@@ -154,11 +154,12 @@ impl Executor {
             Step::Join => self.join(release).await,
             Step::StartTasks => self.start_tasks(release).await,
             Step::Admit => self.append(release, Event::TasksHealthy).await,
-            Step::SetShare(share) => self.set_share(release, *share, &plan.why).await,
+            Step::SetShare(share) => self.set_share(release, *share, plan).await,
             Step::Decide(ending) => {
                 let event = Event::Decided {
                     ending: *ending,
                     reason: plan.why.clone(),
+                    seen: plan.seen.clone(),
                 };
                 self.append(release, event).await
             }
@@ -220,7 +221,7 @@ impl Executor {
         &self,
         release: &mut Release,
         share: Share,
-        reason: &str,
+        plan: &Plan,
     ) -> Result<(), Error> {
         let request = &release.state.request;
         let Some(canary) = &release.state.version else {
@@ -240,7 +241,8 @@ impl Executor {
         })?;
         let event = Event::ShareSet {
             share,
-            reason: reason.to_owned(),
+            reason: plan.why.clone(),
+            seen: plan.seen.clone(),
         };
         self.commit(release, change, event).await
     }
@@ -308,8 +310,13 @@ impl Executor {
     /// The version cannot be had: the release ends before any traffic saw it.
     async fn give_up(&self, release: &mut Release, reason: String) -> Result<(), Error> {
         let ending = Ending::RollBack;
-        self.append(release, Event::Decided { ending, reason })
-            .await
+        let seen = None;
+        let event = Event::Decided {
+            ending,
+            reason,
+            seen,
+        };
+        self.append(release, event).await
     }
 
     /// Mesh changes as one store change, which fails if somebody else changes the same resources first.
@@ -349,12 +356,7 @@ impl Executor {
         event: Event,
     ) -> Result<(), Error> {
         let at = self.ambient.now();
-        // Evidence of this process that is lost in a crash was not acted upon, and not worth a disk flush. A
-        // remote proxy forgets what is said to be kept.
-        let durability = match &event {
-            Event::Observed { reports, .. } if reports.is_empty() => Durability::Eventual,
-            _ => Durability::Durable,
-        };
+        let evidence = matches!(event, Event::Observed { .. });
         let record = Record { at, event };
         let stream = release.id.stream();
         let position = release.position;
@@ -363,7 +365,12 @@ impl Executor {
                 stream: stream.clone(),
                 position,
             })
-            .durability(durability)
+            // Evidence that is lost in a crash was not acted upon; it is not worth a disk flush.
+            .durability(if evidence {
+                Durability::Eventual
+            } else {
+                Durability::Durable
+            })
             .append(stream, serde_json::json!(record));
         self.store
             .commit(change)

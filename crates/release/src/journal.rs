@@ -3,14 +3,13 @@
 //! The state of a release is nothing but its events folded ([`crate::State`]), so a server that was killed
 //! resumes from them, and a verdict can be computed again from them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use model::{Share, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Policy;
 use crate::manifest::Limits;
+use crate::{Policy, World};
 
 /// One line of a release's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +46,8 @@ pub enum Event {
     ShareSet {
         share: Share,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
     },
     Ordered {
         order: Order,
@@ -55,14 +56,13 @@ pub enum Event {
     /// Outcomes since the last such event: the judge's evidence.
     Observed {
         batch: judge::Batch,
-        /// Remote proxies' last reports in this evidence, by the proxy: none of them counts again.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        reports: BTreeMap<String, u64>,
     },
-    /// The way the release will end; it never changes after this.
+    /// The way the release will end. Only a promotion may be taken back, while it bakes.
     Decided {
         ending: Ending,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
     },
     /// The side that ends left the route, and its virtual node the mesh.
     Left {
@@ -76,6 +76,13 @@ pub enum Event {
         outcome: Outcome,
         reason: String,
     },
+}
+
+/// What the planner saw beside the journal when it decided: with it the decision can be computed again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub now: Timestamp,
+    pub world: World,
 }
 
 /// What was asked for.

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod manifest;
 pub mod mesh;
 pub mod planner;
+mod replay;
 pub mod state;
 #[cfg(test)]
 mod testing;
@@ -21,4 +22,5 @@ pub use executor::Executor;
 pub use id::ReleaseId;
 pub use manifest::{Manifest, Policy};
 pub use planner::{Plan, Step, World, plan};
+pub use replay::{Decision, replay};
 pub use state::State;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use fields::{Command, Name, PathPrefix, Percent, TextDuration};
-pub use policy::{Limits, Policy, PolicyKind, ReleaseSettings};
+pub use policy::{Limits, Mode, Policy, PolicyKind, ReleaseSettings};
 pub use traffic::{FieldName, PinSettings, StickySettings, Token, TrafficSettings};
 
 /// A checked manifest.

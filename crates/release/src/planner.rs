@@ -5,19 +5,22 @@
 
 use std::time::Duration;
 
-use judge::{BasisPoints, Decision, Exposure, Hold};
+use judge::{BasisPoints, Decision, Exposure};
 use model::{Share, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::Policy;
-use crate::journal::{Ending, Order, Outcome};
+use crate::journal::{Ending, Order, Outcome, Seen};
+use crate::manifest::{Mode, Policy, TextDuration};
 use crate::state::{Decided, State};
 
 /// What the planner sees of the world outside the journal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct World {
     /// Healthy tasks of the new version.
     pub healthy: u32,
     /// What the driver says of a task that is not healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// Every proxy carries the newest revision of the mesh.
     pub settled: bool,
@@ -27,12 +30,24 @@ pub struct World {
     pub rate: f64,
 }
 
+impl World {
+    /// With a rate of three decimals, so that the world read back from the journal is the same to the last bit.
+    fn rounded(&self) -> Self {
+        Self {
+            rate: (self.rate * 1000.0).round() / 1000.0,
+            ..self.clone()
+        }
+    }
+}
+
 /// The next step and, for people, its reason.
 #[must_use = "a plan that nobody performs changes nothing"]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub step: Step,
     pub why: String,
+    /// What it was decided by, where the step is a decision.
+    pub seen: Option<Seen>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +74,7 @@ impl Step {
         Plan {
             step: self,
             why: why.into(),
+            seen: None,
         }
     }
 }
@@ -70,6 +86,15 @@ pub const LOOP_LATENCY: Duration = Duration::from_millis(500);
 const LEAST_TIME_AT_SHARE: Duration = Duration::from_secs(1);
 
 pub fn plan(state: &State, world: &World, now: Timestamp) -> Plan {
+    let world = world.rounded();
+    let mut plan = next(state, &world, now);
+    if matches!(plan.step, Step::SetShare(_) | Step::Decide(_)) {
+        plan.seen = Some(Seen { now, world });
+    }
+    plan
+}
+
+fn next(state: &State, world: &World, now: Timestamp) -> Plan {
     match (&state.ended, &state.decided) {
         (Some(ended), _) => Step::Wait.because(format!("{}: {}", ended.outcome, ended.reason)),
         (None, Some(decided)) => wind_up(state, decided, world, now),
@@ -150,7 +175,7 @@ fn follow_policy(state: &State, world: &World, now: Timestamp) -> Plan {
                 None => Step::SetShare(next).because("the next step of the policy"),
             }
         }
-        Policy::Auto { max_share } => follow_judge(state, world, waited, *max_share),
+        Policy::Auto { mode, max_share } => follow_judge(state, world, waited, *mode, *max_share),
     }
 }
 
@@ -184,21 +209,38 @@ fn step_lacks(
     (missing > 0).then(|| format!("at {}: {missing} canary requests to go", state.share))
 }
 
-/// The judge's largest first share, in basis points: it finds faults with the fewest failures for the time it takes.
-const FIRST_SHARE: u32 = 1000;
+/// The largest first share and the largest of all, in basis points.
+///
+/// 5 to 20 % finds faults with the fewest failures for the time it takes, larger ones only hurry the proof. Small
+/// ones save up to a third of the failures and take a multiple of the time.
+fn shares(mode: Mode, max_share: Share) -> (BasisPoints, BasisPoints) {
+    let cap = BasisPoints::new(max_share.basis_points().into());
+    match mode {
+        Mode::Balanced => (BasisPoints::new(1000), cap),
+        Mode::Safest => (BasisPoints::new(100), cap.min(BasisPoints::new(500))),
+        Mode::Fastest => (cap, cap),
+    }
+}
 
-fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share) -> Plan {
+fn follow_judge(
+    state: &State,
+    world: &World,
+    waited: Duration,
+    mode: Mode,
+    max_share: Share,
+) -> Plan {
     let verdict = state.verdict();
     if verdict.decision == Decision::Promote {
         return Step::Decide(Ending::Promote).because(verdict.sentence);
     }
     let limits = &state.request.limits;
+    let (first, cap) = shares(mode, max_share);
     let exposure = Exposure {
         budget: limits.failure_budget,
         rate: world.rate,
         loop_latency: LOOP_LATENCY,
-        first: BasisPoints::new(FIRST_SHARE),
-        cap: BasisPoints::new(max_share.basis_points().into()),
+        first,
+        cap,
     };
     let current = BasisPoints::new(state.share.basis_points().into());
     let next = judge::next_share(&limits.judge, &state.judge, &exposure, current);
@@ -213,7 +255,7 @@ fn follow_judge(state: &State, world: &World, waited: Duration, max_share: Share
         ));
     }
     let may_rise = state.share == Share::ZERO || waited >= LEAST_TIME_AT_SHARE;
-    if next > state.share && may_rise && verdict.hold != Some(Hold::SharedIncident) {
+    if next > state.share && may_rise && verdict.hold.is_none() {
         return Step::SetShare(next)
             .because(format!("within the budget of {budget} extra failures"));
     }
@@ -230,6 +272,9 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
     let why = decided.reason.as_str();
     if state.healthy && state.share != share {
         return Step::SetShare(share).because(why);
+    }
+    if let Some(plan) = watch_over(state, decided, now) {
+        return plan;
     }
     let (_, leaves) = state.sides(decided.ending);
     let Some(leaves) = leaves.filter(|_| state.virtual_node.is_some()) else {
@@ -249,6 +294,30 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
         return Step::Retire.because(format!("{} is out of the mesh", leaves.tag));
     }
     Step::Finish(outcome).because(why)
+}
+
+/// While a promoted version bakes, the old one is kept, and may get everything again.
+fn watch_over(state: &State, decided: &Decided, now: Timestamp) -> Option<Plan> {
+    let baking = state.baking.as_ref()?;
+    if decided.ending != Ending::Promote || state.left {
+        return None;
+    }
+    match &state.pending {
+        Some(Order::Rollback) => return Some(Step::Decide(Ending::RollBack).because("ordered")),
+        Some(Order::Promote) => return None,
+        _ => {}
+    }
+    if let Some(alarm) = baking.bake.alarm() {
+        return Some(Step::Decide(Ending::RollBack).because(alarm));
+    }
+    let left = (state.request.limits.bake.0).checked_sub(now.since(baking.since))?;
+    if left.is_zero() {
+        return None;
+    }
+    let left = TextDuration(Duration::from_secs(left.as_secs().max(1)));
+    Some(Step::Wait.because(format!(
+        "watched for {left} more, with the old version at hand"
+    )))
 }
 
 #[cfg(test)]

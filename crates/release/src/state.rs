@@ -1,10 +1,13 @@
 //! A release's state: its events, folded.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use model::{Share, Timestamp};
 
 use crate::journal::{Ending, Event, Order, Outcome, Record, Request, Version};
+
+/// No request of the warm-up ends later than this after it.
+const LONGEST_REQUEST: Duration = Duration::from_secs(3600);
 
 /// Everything the planner knows of a release's past.
 #[derive(Clone, Debug)]
@@ -26,12 +29,21 @@ pub struct State {
     /// An order that no step has carried out yet.
     pub pending: Option<Order>,
     pub judge: judge::State,
-    /// The last report of each remote proxy that is among the evidence.
-    pub reports: BTreeMap<String, u64>,
+    /// When the canary first got traffic.
+    pub exposed_at: Option<Timestamp>,
     pub decided: Option<Decided>,
+    /// The new version has everything and the old one is kept.
+    pub baking: Option<Baking>,
     pub left: bool,
     pub retired: bool,
     pub ended: Option<Ended>,
+}
+
+/// A promoted version under watch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baking {
+    pub since: Timestamp,
+    pub bake: judge::Bake,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +78,6 @@ impl State {
     pub fn requested(request: Request, at: Timestamp) -> Self {
         Self {
             judge: judge::State::default(),
-            reports: BTreeMap::new(),
             request,
             requested_at: at,
             version: None,
@@ -78,7 +89,9 @@ impl State {
             share_requests: 0,
             held: false,
             pending: None,
+            exposed_at: None,
             decided: None,
+            baking: None,
             left: false,
             retired: false,
             ended: None,
@@ -100,13 +113,16 @@ impl State {
                 self.share = *share;
                 self.share_since = at;
                 self.share_requests = 0;
+                if *share > Share::ZERO {
+                    self.exposed_at.get_or_insert(at);
+                }
+                self.begin_bake(at);
                 if self.pending == Some(Order::Set { share: *share }) {
                     self.pending = None;
                 }
             }
             Event::Ordered { order, .. } => self.obey(order),
-            Event::Observed { batch, reports } => {
-                self.reports.extend(reports.clone());
+            Event::Observed { batch } => {
                 let now_in_force = judge_share(self.share);
                 let levels = batch
                     .levels
@@ -115,9 +131,9 @@ impl State {
                 self.share_requests += levels
                     .map(|level| level.tally.canary.requests())
                     .sum::<u64>();
-                self.judge.absorb(&self.request.limits.judge, batch);
+                self.judge(batch, at);
             }
-            Event::Decided { ending, reason } => {
+            Event::Decided { ending, reason, .. } => {
                 self.pending = None;
                 self.decided = Some(Decided {
                     ending: *ending,
@@ -135,6 +151,47 @@ impl State {
                 });
             }
         }
+    }
+
+    /// Only with a record to compare with, and with somebody to go back to.
+    fn begin_bake(&mut self, at: Timestamp) {
+        let promoted = self.decided.as_ref().map(|decided| decided.ending) == Some(Ending::Promote);
+        let length = self.request.limits.bake.0;
+        if promoted
+            && self.share == Share::WHOLE
+            && !length.is_zero()
+            && self.request.baseline.is_some()
+        {
+            let bake = judge::Bake::new(&self.request.limits.judge, &self.judge, length);
+            self.baking = Some(Baking { since: at, bake });
+        }
+    }
+
+    fn judge(&mut self, batch: &judge::Batch, at: Timestamp) {
+        if let Some(baking) = &mut self.baking {
+            baking.bake.absorb(batch, at.since(baking.since));
+        }
+        let config = &self.request.limits.judge;
+        let warm_up = self.request.limits.warm_up.0;
+        let exposed = self
+            .exposed_at
+            .map_or(Duration::ZERO, |exposed_at| at.since(exposed_at));
+        // A request that took so long came that long ago: what came during the warm-up is left out, whenever
+        // it ended. Its failures count: users saw them.
+        match exposed.checked_sub(warm_up) {
+            _ if warm_up.is_zero() => self.judge.absorb(config, batch),
+            Some(warm) if warm >= LONGEST_REQUEST => self.judge.absorb(config, batch),
+            warm => {
+                let mut batch = batch.clone();
+                for level in &mut batch.levels {
+                    match warm {
+                        None => level.latency = judge::Latencies::default(),
+                        Some(warm) => level.latency.truncate(warm),
+                    }
+                }
+                self.judge.absorb(config, &batch)
+            }
+        };
     }
 
     fn obey(&mut self, order: &Order) {

@@ -1,6 +1,5 @@
 //! Releases in the making, for this crate's tests.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Share, Timestamp};
@@ -30,6 +29,7 @@ pub(crate) fn request(policy: Policy) -> Request {
 
 pub(crate) fn auto() -> Policy {
     Policy::Auto {
+        mode: crate::manifest::Mode::Balanced,
         max_share: percent(50),
     }
 }
@@ -105,6 +105,5 @@ pub(crate) fn observed(share: Share, canary: (u64, u64), stable: (u64, u64)) -> 
     let level = judge::Level::new(crate::state::judge_share(share), tally);
     Event::Observed {
         batch: judge::Batch::of(level),
-        reports: BTreeMap::new(),
     }
 }

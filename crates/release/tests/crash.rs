@@ -204,12 +204,7 @@ impl Server {
         }
         self.clock.pass_a_second();
         match world::a_second_of_traffic(release.state.share, failures) {
-            Some(batch) => {
-                let reports = Default::default();
-                executor
-                    .append(release, Event::Observed { batch, reports })
-                    .await
-            }
+            Some(batch) => executor.append(release, Event::Observed { batch }).await,
             None => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 //! A release runs in a task of its own ([`runner`]); callers reach it through its [`Handle`]. What a
 //! service's stable version is, and which releases it had, is read from the store's journals alone.
 
+mod restarts;
 mod runner;
 
 use std::collections::HashMap;
@@ -18,7 +19,6 @@ use tokio::sync::{mpsc, watch};
 
 use crate::actuator::LocalActuator;
 use crate::feed::Feed;
-use crate::proxies::Proxies;
 use crate::traffic::Traffic;
 
 #[derive(Debug)]
@@ -28,8 +28,6 @@ pub(crate) struct Engine {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) plane: Arc<DataPlane>,
     pub(crate) feed: Arc<Feed>,
-    /// Those that run elsewhere.
-    pub(crate) proxies: Arc<Proxies>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) actuator: Arc<LocalActuator>,
     pub(crate) executor: Executor,
@@ -103,7 +101,7 @@ impl Engine {
         driver: Arc<dyn Driver>,
         plane: Arc<DataPlane>,
         feed: Arc<Feed>,
-        proxies: Arc<Proxies>,
+        traffic: Arc<Traffic>,
         actuator: Arc<LocalActuator>,
         executor: Executor,
     ) -> Self {
@@ -113,8 +111,7 @@ impl Engine {
             driver,
             plane,
             feed,
-            traffic: Arc::clone(&proxies.traffic),
-            proxies,
+            traffic,
             actuator,
             executor,
             handles: Mutex::default(),
@@ -311,8 +308,6 @@ impl Engine {
         };
         self.handles().insert(service, handle);
         if release.state.ended.is_none() {
-            let split = self.manifest.route(&release.id.service).path();
-            self.traffic.judge(&split, &release.state.reports);
             let stop = self.stop.subscribe();
             tokio::spawn(runner::run(
                 Arc::clone(self),

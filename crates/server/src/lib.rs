@@ -18,7 +18,6 @@ mod listener;
 mod metrics;
 mod ports;
 mod presence;
-mod proxies;
 mod registry;
 mod steering;
 mod throttle;

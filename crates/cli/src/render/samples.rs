@@ -1,7 +1,8 @@
 //! A release in the middle, for the tests of the renderers.
 
 use server::api::types::{
-    ArmCounts, Evidence, ReleaseStatus, Role, ServiceStatus, ShareStatus, TaskStatus, VersionStatus,
+    ArmCounts, Evidence, FamilyEvidence, ReleaseStatus, Role, ServiceStatus, ShareStatus,
+    TaskStatus, VersionStatus,
 };
 
 pub(super) fn release() -> ReleaseStatus {
@@ -29,10 +30,23 @@ pub(super) fn release() -> ReleaseStatus {
             stable: arm(8_938, 0),
             log_evidence: 2.3,
             log_threshold: 4.6,
+            families: vec![
+                family("failures", 0.5, 3.0),
+                family("clientErrors", 0.05, 0.0),
+            ],
+            latency: None,
             excess_bound: Some(0.61),
             missing_requests: Some(1_200),
         },
         ended: None,
+    }
+}
+
+fn family(name: &str, weight: f64, log_evidence: f64) -> FamilyEvidence {
+    FamilyEvidence {
+        family: name.to_owned(),
+        weight,
+        log_evidence,
     }
 }
 

@@ -12,3 +12,11 @@ pub fn outcome(outcome: &str) -> &str {
         outcome => outcome,
     }
 }
+
+/// A family of evidence as people say it.
+pub fn family(family: &str) -> &str {
+    match family {
+        "clientErrors" => "4xx",
+        family => family,
+    }
+}

@@ -1,7 +1,7 @@
 //! `serin why`: the story of a release, told from its journal.
 
 use jiff::Timestamp;
-use server::api::types::{StoryLine, Why};
+use server::api::types::{Evidence, StoryLine, Why};
 
 use super::event::Teller;
 use super::{moment, number, table, verdict};
@@ -15,7 +15,18 @@ pub fn lines(why: &Why, now: Timestamp) -> Vec<Line> {
     lines.extend(why.events.iter().filter_map(|event| teller.line(event)));
     lines.push(Line::new());
     lines.extend(story(&why.story, &why.release.requested_at));
+    lines.extend(why.story.last().map(|last| families(&last.evidence)));
     lines
+}
+
+/// What each family of evidence said in the end.
+fn families(evidence: &Evidence) -> Line {
+    let words = evidence.families.iter().map(|family| {
+        let log = family.log_evidence + family.weight.ln();
+        format!("{} {log:.1}", verdict::family(&family.family))
+    });
+    let words: Vec<String> = words.collect();
+    Line::new().faint(format!("    evidence by family: {}", words.join(", ")))
 }
 
 fn title(why: &Why, now: Timestamp) -> Line {
@@ -128,6 +139,7 @@ mod tests {
                 "    until  share   canary failed  stable failed  evidence    extra failures",
                 "    3.0 s  0 %     1 of 1,266     0 of 8,938     2.3 of 4.6  < 0.61 points",
                 "     12 s  12.5 %  1 of 1,266     0 of 8,938     2.3 of 4.6  < 0.61 points",
+                "    evidence by family: failures 2.3, 4xx -3.0",
             ]
         );
     }

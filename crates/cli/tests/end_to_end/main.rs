@@ -12,4 +12,3 @@ mod load;
 mod mesh;
 mod serin;
 mod serve;
-mod sidecar;

@@ -18,6 +18,8 @@ pub struct ReleaseSettings {
     pub step_time: TextDuration,
     /// The fewest canary requests on each step.
     pub step_requests: u64,
+    /// For `policy: auto`: what the judge chooses shares for.
+    pub mode: Mode,
     /// For `policy: auto`: the highest share before the certificate.
     pub max_share: Percent,
     /// For `policy: auto`: the most extra failures users may be expected to see.
@@ -28,6 +30,17 @@ pub struct ReleaseSettings {
     pub allowed_excess: f64,
     /// ...and is wrong about it with at most this chance.
     pub false_promotion: f64,
+    /// Promotion also proves that the slowest hundredth of requests is slower by less than this.
+    pub allowed_slowdown: f64,
+    /// A canary whose requests take this much longer is tolerated, as a share and as a time.
+    pub tolerated_slowdown: f64,
+    pub tolerated_delay: TextDuration,
+    /// How the families of evidence share `false_rollback`.
+    pub evidence: judge::Weights,
+    /// Latencies of requests that came this soon after the canary's first are left out.
+    pub warm_up: TextDuration,
+    /// How long the new version is watched, and the old one's tasks kept, after a promotion.
+    pub bake: TextDuration,
     /// How long tasks may take to become healthy.
     pub start_timeout: TextDuration,
     /// How long requests in flight may take before their version is stopped.
@@ -46,11 +59,26 @@ pub enum PolicyKind {
     Manual,
 }
 
+/// What the judge chooses shares for, always within the budget of failures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A decision soon, with few failures on the way.
+    #[default]
+    Balanced,
+    /// As few failures as possible: small shares, where each failure says most, until nothing but the proof is
+    /// missing.
+    Safest,
+    /// As soon as possible: at once the largest share that the budget allows.
+    Fastest,
+}
+
 impl Default for ReleaseSettings {
     fn default() -> Self {
         let judge = judge::Settings::default();
         Self {
             policy: PolicyKind::default(),
+            mode: Mode::default(),
             steps: [5, 25, 50, 100].map(Percent::literal).to_vec(),
             step_time: TextDuration(Duration::from_secs(60)),
             step_requests: 0,
@@ -59,6 +87,12 @@ impl Default for ReleaseSettings {
             false_rollback: judge.false_rollback,
             allowed_excess: judge.allowed_excess,
             false_promotion: judge.false_promotion,
+            allowed_slowdown: judge.allowed_slowdown,
+            tolerated_slowdown: judge.tolerated_slowdown,
+            tolerated_delay: TextDuration(judge.tolerated_delay),
+            evidence: judge.weights,
+            warm_up: TextDuration(Duration::from_secs(5)),
+            bake: TextDuration(Duration::ZERO),
             start_timeout: TextDuration(Duration::from_secs(60)),
             drain_timeout: TextDuration(Duration::from_secs(30)),
         }
@@ -70,6 +104,8 @@ impl Default for ReleaseSettings {
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
     Auto {
+        #[serde(default)]
+        mode: Mode,
         max_share: Share,
     },
     Steps {
@@ -87,14 +123,24 @@ pub struct Limits {
     pub judge: judge::Config,
     /// The most extra failures users may be expected to see.
     pub failure_budget: f64,
+    #[serde(default = "none")]
+    pub warm_up: TextDuration,
+    #[serde(default = "none")]
+    pub bake: TextDuration,
     pub start_timeout: TextDuration,
     pub drain_timeout: TextDuration,
+}
+
+/// What releases had before they could be told otherwise.
+fn none() -> TextDuration {
+    TextDuration(Duration::ZERO)
 }
 
 impl ReleaseSettings {
     pub fn policy(&self) -> Policy {
         match self.policy {
             PolicyKind::Auto => Policy::Auto {
+                mode: self.mode,
                 max_share: self.max_share.0,
             },
             PolicyKind::Steps => Policy::Steps {
@@ -137,6 +183,8 @@ impl ReleaseSettings {
             // Settings that the judge refuses were refused when the manifest was read.
             judge: self.judge().unwrap_or_default(),
             failure_budget: self.failure_budget,
+            warm_up: self.warm_up,
+            bake: self.bake,
             start_timeout: self.start_timeout,
             drain_timeout: self.drain_timeout,
         }
@@ -147,12 +195,25 @@ impl ReleaseSettings {
             false_rollback: self.false_rollback,
             allowed_excess: self.allowed_excess,
             false_promotion: self.false_promotion,
+            allowed_slowdown: self.allowed_slowdown,
+            tolerated_slowdown: self.tolerated_slowdown,
+            tolerated_delay: self.tolerated_delay.0,
+            weights: self.evidence,
             ..judge::Settings::default()
         };
         judge::Config::new(settings).map_err(|error| {
             let key = match error.field {
                 "falseRollback" => "false_rollback",
                 "allowedExcess" => "allowed_excess",
+                "allowedSlowdown" => "allowed_slowdown",
+                "toleratedSlowdown" => "tolerated_slowdown",
+                "toleratedDelay" => "tolerated_delay",
+                "weights.failures" => "evidence.failures",
+                "weights.latency" => "evidence.latency",
+                "weights.clientErrors" => "evidence.client_errors",
+                "weights.unanswered" => "evidence.unanswered",
+                "weights.restarts" => "evidence.restarts",
+                "weights" => "evidence",
                 _ => "false_promotion",
             };
             let judge::ConfigError {

@@ -21,6 +21,7 @@ fn the_smallest_manifest_gets_every_default() {
     assert_eq!(
         crystal.release.policy(),
         Policy::Auto {
+            mode: Mode::Balanced,
             max_share: model::Share::from_basis_points(5000).unwrap()
         }
     );

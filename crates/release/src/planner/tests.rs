@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::journal::Event;
+use crate::manifest::{Mode, TextDuration};
 use crate::testing::{
     admitted, at, auto, calm, happen, observed, percent, request, started, steps, version,
 };
@@ -14,6 +15,7 @@ fn set(share: Share) -> Event {
     Event::ShareSet {
         share,
         reason: String::new(),
+        seen: None,
     }
 }
 
@@ -80,6 +82,7 @@ fn tasks_that_never_get_healthy_end_the_release_before_any_traffic() {
         Event::Decided {
             ending: Ending::RollBack,
             reason,
+            seen: None,
         },
     );
     assert_eq!(step(&state, &world, 60), Step::Leave);
@@ -111,6 +114,7 @@ fn a_failed_build_leaves_nothing_to_undo() {
         Event::Decided {
             ending: Ending::RollBack,
             reason,
+            seen: None,
         },
     );
     assert_eq!(step(&state, &calm(), 1), Step::Finish(Outcome::Abandoned));
@@ -128,6 +132,7 @@ fn a_first_version_takes_everything_at_once() {
         Event::Decided {
             ending: Ending::Promote,
             reason,
+            seen: None,
         },
     );
     assert_eq!(step(&state, &calm(), 0), Step::SetShare(Share::WHOLE));
@@ -245,6 +250,7 @@ fn a_side_leaves_only_when_its_requests_have_ended() {
         Event::Decided {
             ending: Ending::Promote,
             reason,
+            seen: None,
         },
     );
     assert_eq!(step(&state, &calm(), 1), Step::SetShare(Share::WHOLE));
@@ -285,4 +291,120 @@ fn a_side_leaves_only_when_its_requests_have_ended() {
         },
     );
     assert_eq!(step(&state, &calm(), 3), Step::Finish(Outcome::Promoted));
+}
+
+fn baking(bake: Duration) -> State {
+    let mut state = admitted(auto());
+    state.request.limits.bake = TextDuration(bake);
+    happen(&mut state, 1, set(percent(50)));
+    happen(&mut state, 2, observed(percent(50), (2_000, 2), (2_000, 2)));
+    happen(
+        &mut state,
+        3,
+        Event::Decided {
+            ending: Ending::Promote,
+            reason: "proved".to_owned(),
+            seen: None,
+        },
+    );
+    assert_eq!(step(&state, &calm(), 3), Step::SetShare(Share::WHOLE));
+    happen(&mut state, 3, set(Share::WHOLE));
+    state
+}
+
+#[test]
+fn a_promoted_version_is_watched_before_the_old_one_leaves() {
+    let mut state = baking(Duration::from_secs(60));
+    happen(&mut state, 10, observed(Share::WHOLE, (1_000, 1), (0, 0)));
+    let waiting = plan(&state, &calm(), at(13));
+    assert_eq!(waiting.step, Step::Wait);
+    assert_eq!(
+        waiting.why,
+        "watched for 50s more, with the old version at hand"
+    );
+    assert_eq!(step(&state, &calm(), 62), Step::Wait);
+    assert_eq!(step(&state, &calm(), 63), Step::Leave);
+    happen(&mut state, 20, ordered(Order::Promote));
+    assert_eq!(step(&state, &calm(), 20), Step::Leave);
+    let none = baking(Duration::ZERO);
+    assert_eq!(step(&none, &calm(), 3), Step::Leave);
+}
+
+#[test]
+fn a_version_that_fails_after_its_promotion_is_rolled_back_late() {
+    let mut state = baking(Duration::from_secs(60));
+    happen(&mut state, 30, observed(Share::WHOLE, (100, 40), (0, 0)));
+    let late = plan(&state, &calm(), at(30));
+    assert_eq!(late.step, Step::Decide(Ending::RollBack));
+    assert!(
+        late.why
+            .starts_with("40 of 100 requests failed after the promotion"),
+        "{}",
+        late.why
+    );
+    let decided = Event::Decided {
+        ending: Ending::RollBack,
+        reason: late.why,
+        seen: None,
+    };
+    happen(&mut state, 30, decided);
+    assert_eq!(step(&state, &calm(), 30), Step::SetShare(Share::ZERO));
+    happen(&mut state, 30, set(Share::ZERO));
+    assert_eq!(step(&state, &calm(), 31), Step::Leave);
+}
+
+#[test]
+fn people_may_end_a_bake_either_way() {
+    let mut state = baking(Duration::from_secs(60));
+    happen(&mut state, 5, ordered(Order::Rollback));
+    assert_eq!(step(&state, &calm(), 5), Step::Decide(Ending::RollBack));
+}
+
+#[test]
+fn modes_differ_in_their_shares() {
+    let first = |mode, rate| {
+        let state = admitted(Policy::Auto {
+            mode,
+            max_share: percent(50),
+        });
+        match step(&state, &World { rate, ..calm() }, 0) {
+            Step::SetShare(share) => share.basis_points(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(first(Mode::Safest, 1.0), 100);
+    assert_eq!(first(Mode::Balanced, 1.0), 1000);
+    assert_eq!(first(Mode::Fastest, 1.0), 5000);
+    let dear = [Mode::Safest, Mode::Balanced, Mode::Fastest].map(|mode| first(mode, 10_000.0));
+    assert!(
+        dear.iter().all(|&share| share == dear[0]),
+        "the budget rules: {dear:?}"
+    );
+}
+
+/// What came during the warm-up is left out of the latencies, however late it ended.
+#[test]
+fn slow_requests_of_the_warm_up_do_not_speak_against_the_canary() {
+    let slow = |second: i64, seconds: u64| {
+        let mut state = admitted(auto());
+        state.request.limits.warm_up = TextDuration(Duration::from_secs(10));
+        happen(&mut state, 0, set(percent(50)));
+        for round in 0..10 {
+            let Event::Observed { mut batch } = observed(percent(50), (100, 0), (100, 0)) else {
+                unreachable!()
+            };
+            let latency = &mut batch.levels[0].latency;
+            latency
+                .stable
+                .add(judge::Bin::of(Duration::from_millis(5)), 100);
+            latency
+                .canary
+                .add(judge::Bin::of(Duration::from_secs(seconds)), 100);
+            happen(&mut state, second + round, Event::Observed { batch });
+        }
+        state.judge.decision()
+    };
+    assert_eq!(slow(0, 1), Decision::Continue);
+    assert_eq!(slow(15, 20), Decision::Continue);
+    assert_eq!(slow(15, 1), Decision::RollBack);
 }

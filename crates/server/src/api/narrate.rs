@@ -47,9 +47,9 @@ fn sentence(event: &Event) -> String {
         Event::Joined { virtual_node } => format!("virtual node {virtual_node} joined the mesh"),
         Event::TasksStarted => "tasks are starting".to_owned(),
         Event::TasksHealthy => "all tasks are healthy".to_owned(),
-        Event::ShareSet { share, reason } => format!("share set to {share}: {reason}"),
+        Event::ShareSet { share, reason, .. } => format!("share set to {share}: {reason}"),
         Event::Ordered { order, by } => format!("{order}, ordered by {by}"),
-        Event::Observed { batch, .. } => {
+        Event::Observed { batch } => {
             let count = |of: fn(&Tally) -> u64| {
                 batch
                     .levels
@@ -65,7 +65,7 @@ fn sentence(event: &Event) -> String {
                 count(|tally| tally.stable.failures),
             )
         }
-        Event::Decided { ending, reason } => match ending {
+        Event::Decided { ending, reason, .. } => match ending {
             Ending::Promote => format!("promote: {reason}"),
             Ending::RollBack => format!("roll back: {reason}"),
         },

@@ -12,7 +12,7 @@ use release::{ReleaseId, State as ReleaseState};
 use super::problem::Refusal;
 use super::types::{
     FileChange, NewOrder, NewRelease, OrderTaken, PatchText, PolicyText, Problem, ReleasePlan,
-    ReleaseStatus, StoryLine, Why,
+    ReleaseStatus, Replay, StoryLine, Why,
 };
 use super::{Releases, narrate, render};
 use crate::actuator::write_patches;
@@ -308,6 +308,27 @@ pub(super) async fn why(server: Releases, Path(id): Path<String>) -> Result<Json
             .map(|(sequence, record)| narrate::line(&progress.id, *sequence, record))
             .collect(),
         story: story(records.into_iter().map(|(_, record)| record)),
+    }))
+}
+
+/// Every decision of a release computed again from its journal, and compared with what was done.
+#[utoipa::path(
+    get,
+    path = "/v1/releases/{id}/replay",
+    params(("id" = String, Path, description = "a release (crystal-2), or a service for its running, else last one")),
+    responses((status = 200, body = Replay), (status = 404, body = Problem))
+)]
+pub(super) async fn replay(
+    server: Releases,
+    Path(id): Path<String>,
+) -> Result<Json<Replay>, Refusal> {
+    let progress = find(&server, &id).await?;
+    let records = journal(&server, &progress.id, 0).await?;
+    let decisions = release::replay(records.into_iter().map(|(_, record)| record));
+    Ok(Json(Replay {
+        release: progress.id.to_string(),
+        same: decisions.iter().all(release::Decision::is_same),
+        decisions: decisions.iter().map(render::replayed).collect(),
     }))
 }
 

@@ -2,11 +2,15 @@
 
 use judge::Verdict;
 use model::Timestamp;
-use release::State;
+use release::journal::Ending;
 use release::manifest::Policy;
+use release::{State, Step};
 use serde::Serialize;
 
-use super::types::{ArmCounts, Ended, Evidence, ReleaseStatus, ShareStatus};
+use super::types::{
+    ArmCounts, Ended, Evidence, FamilyEvidence, LatencyEvidence, ReleaseStatus, ReplayedDecision,
+    ShareStatus,
+};
 use crate::engine::Progress;
 
 pub(super) fn time(at: Timestamp) -> String {
@@ -90,7 +94,49 @@ pub(super) fn evidence(verdict: &Verdict) -> Evidence {
         stable: counts(&evidence.stable),
         log_evidence: evidence.log_e,
         log_threshold: evidence.rollback_threshold,
+        families: evidence.families.iter().map(family).collect(),
+        latency: evidence.latency.as_ref().map(latency),
         excess_bound: any.then_some(evidence.excess_bound * 100.0),
         missing_requests: evidence.missing,
+    }
+}
+
+fn family(evidence: &judge::FamilyEvidence) -> FamilyEvidence {
+    FamilyEvidence {
+        family: name(evidence.family),
+        weight: evidence.weight,
+        log_evidence: evidence.log_e,
+    }
+}
+
+fn latency(evidence: &judge::LatencyEvidence) -> LatencyEvidence {
+    let millis = |latency: std::time::Duration| latency.as_secs_f64() * 1e3;
+    LatencyEvidence {
+        canary_p50: millis(evidence.canary.p50),
+        canary_p99: millis(evidence.canary.p99),
+        stable_p50: millis(evidence.stable.p50),
+        stable_p99: millis(evidence.stable.p99),
+        slowdown_bound: evidence.slowdown_bound.map(|bound| bound * 100.0),
+    }
+}
+
+pub(super) fn replayed(decision: &release::Decision) -> ReplayedDecision {
+    let same = decision.is_same();
+    ReplayedDecision {
+        at: time(decision.at),
+        decision: step(&decision.step, &decision.why),
+        same,
+        again: (!same).then(|| step(&decision.again.step, &decision.again.why)),
+        log_evidence: decision.log_evidence,
+        bits: format!("{:016x}", decision.log_evidence.to_bits()),
+    }
+}
+
+fn step(step: &Step, why: &str) -> String {
+    match step {
+        Step::SetShare(share) => format!("share {share}: {why}"),
+        Step::Decide(Ending::Promote) => format!("promote: {why}"),
+        Step::Decide(Ending::RollBack) => format!("roll back: {why}"),
+        other => format!("{other:?}: {why}"),
     }
 }

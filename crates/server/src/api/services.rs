@@ -32,7 +32,6 @@ pub(super) async fn status(State(server): State<Arc<Server>>) -> Result<Json<Sta
         since: time(server.since),
         meshes: snapshot.meshes().map(mesh_status(&snapshot)).collect(),
         services,
-        proxies: super::proxies::all(&server).await,
     }))
 }
 

@@ -18,72 +18,6 @@ pub struct Status {
     /// Every mesh in the store, the manifest's and those made through the App Mesh API.
     pub meshes: Vec<MeshStatus>,
     pub services: Vec<ServiceStatus>,
-    /// Every proxy that is connected or was not long ago, this server's own first.
-    pub proxies: Vec<ProxyStatus>,
-}
-
-/// One node's proxy.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProxyStatus {
-    /// `mesh/M/virtualNode/N` or `mesh/M/virtualGateway/G`.
-    pub node: String,
-    /// The process; none for the server's own.
-    pub instance: Option<String>,
-    /// Of the program.
-    pub version: String,
-    pub connected: bool,
-    pub last_seen: String,
-    /// The newest revision of the mesh that it acts on.
-    pub revision: Option<u64>,
-    /// A view that it could not apply: it keeps the one before.
-    pub refused: Option<RefusedView>,
-    /// Parts of its view that it cannot carry.
-    pub refusals: Vec<ProxyRefusal>,
-    /// Endpoints that are unhealthy or ejected.
-    pub endpoints: Vec<ProxyEndpoint>,
-    pub certificates: Vec<ProxyCertificate>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RefusedView {
-    pub revision: u64,
-    pub reason: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProxyRefusal {
-    /// The listener or cluster, by its name in the view.
-    pub resource: String,
-    pub reason: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProxyEndpoint {
-    pub cluster: String,
-    pub virtual_node: String,
-    pub address: String,
-    pub healthy: bool,
-    /// Left out for its errors.
-    pub ejected: bool,
-    /// Why its last check failed.
-    pub reason: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProxyCertificate {
-    /// The listener or cluster that it is for, by its name in the view.
-    pub resource: String,
-    /// The file or secret it came from.
-    pub source: String,
-    /// When the first of them ends; none where there is no certificate.
-    pub not_after: Option<String>,
-    /// Why what the source holds now is not used.
-    pub error: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -203,10 +137,40 @@ pub struct Evidence {
     pub log_evidence: f64,
     /// ...and of what it takes to roll back.
     pub log_threshold: f64,
+    /// What each family of evidence adds to it.
+    #[serde(default)]
+    pub families: Vec<FamilyEvidence>,
+    /// How long requests took; none where that is not known.
+    #[serde(default)]
+    pub latency: Option<LatencyEvidence>,
     /// Upper bound on the canary's extra share of failures, in percentage points.
     pub excess_bound: Option<f64>,
     /// Requests of both arms still needed to promote, if all stays as it is.
     pub missing_requests: Option<u64>,
+}
+
+/// One family of evidence against the canary.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FamilyEvidence {
+    /// `failures`, `latency`, `clientErrors`, `unanswered` or `restarts`.
+    pub family: String,
+    /// Its part of the mean; all add up to 1.
+    pub weight: f64,
+    /// Natural logarithm of its evidence.
+    pub log_evidence: f64,
+}
+
+/// Latencies in milliseconds.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LatencyEvidence {
+    pub canary_p50: f64,
+    pub canary_p99: f64,
+    pub stable_p50: f64,
+    pub stable_p99: f64,
+    /// The canary's p99 is proved to be slower by less than so many percent.
+    pub slowdown_bound: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -350,6 +314,31 @@ pub struct StoryLine {
     pub at: String,
     pub share: String,
     pub evidence: Evidence,
+}
+
+/// A release's decisions, computed again from its journal.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replay {
+    pub release: String,
+    /// All came out the same.
+    pub same: bool,
+    pub decisions: Vec<ReplayedDecision>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayedDecision {
+    pub at: String,
+    /// What was done, and why.
+    pub decision: String,
+    pub same: bool,
+    /// What comes out now, where that is something else.
+    pub again: Option<String>,
+    /// Natural logarithm of the evidence against the canary at that time, computed again...
+    pub log_evidence: f64,
+    /// ...and its bits in hexadecimal.
+    pub bits: String,
 }
 
 /// Every error of the API.

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compute::Task;
+use judge::arm_test::BadEvents;
+use model::Share;
 use release::executor::{Error, Release};
 use release::journal::{Event, Order};
-use release::{Step, World, plan};
+use release::{State, Step, World, plan};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
+use super::restarts::Restarts;
 use super::{Engine, Progress};
 use crate::actuator::{chain, task_set};
 
@@ -26,10 +29,19 @@ pub(super) async fn run(
     mut orders: mpsc::Receiver<(Order, String)>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut restarts = Restarts::default();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while release.state.ended.is_none() && !*stop.borrow() {
-        match advance(&engine, &mut release, &progress, &mut orders, &mut stop).await {
+        let advanced = advance(
+            &engine,
+            &mut release,
+            &mut restarts,
+            &progress,
+            &mut orders,
+            &mut stop,
+        );
+        match advanced.await {
             Ok(Advance::Again) => {}
             Ok(Advance::Idle) => tokio::select! {
                 _ = tick.tick() => {}
@@ -43,10 +55,6 @@ pub(super) async fn run(
             Err(error) => recover(&engine, &mut release, &progress, &error).await,
         }
     }
-    if release.state.ended.is_some() {
-        let split = engine.manifest.route(&release.id.service).path();
-        engine.traffic.dismiss(&split);
-    }
     tracing::info!(release = %release.id, ended = ?release.state.ended, "release stops");
 }
 
@@ -59,12 +67,13 @@ enum Advance {
 async fn advance(
     engine: &Engine,
     release: &mut Release,
+    restarts: &mut Restarts,
     progress: &watch::Sender<Arc<Progress>>,
     orders: &mut mpsc::Receiver<(Order, String)>,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Advance, Error> {
     let world = look(engine, release).await;
-    note_evidence(engine, release).await?;
+    note_evidence(engine, release, restarts).await?;
     let plan = plan(&release.state, &world, engine.executor.ambient.now());
     progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
     if plan.step == Step::Wait {
@@ -123,11 +132,7 @@ async fn recover(
     )));
     tokio::time::sleep(RETRY).await;
     match engine.executor.resume(release.id.clone()).await {
-        Ok(resumed) => {
-            let split = engine.manifest.route(&resumed.id.service).path();
-            engine.traffic.judge(&split, &resumed.state.reports);
-            *release = resumed;
-        }
+        Ok(resumed) => *release = resumed,
         Err(error) => {
             tracing::error!(release = %release.id, error = chain(&error), "could not read the journal")
         }
@@ -137,11 +142,8 @@ async fn recover(
 /// The order matters: counts are collected after the proxies carry the newest weights, so that a side
 /// without requests in flight then can get no new ones.
 async fn look(engine: &Engine, release: &Release) -> World {
+    let settled = *engine.feed.carried().borrow() >= engine.store.snapshot().revision();
     let now = engine.executor.ambient.now();
-    let revision = engine.store.snapshot().revision();
-    let mesh = engine.manifest.mesh.as_str();
-    let settled = *engine.feed.carried().borrow() >= revision
-        && engine.proxies.all_carry(mesh, revision, now);
     engine.traffic.collect(&engine.plane, now).await;
     let request = &release.state.request;
     let split = engine.manifest.route(&request.service).path();
@@ -169,22 +171,39 @@ fn trouble(task: &Task) -> Option<String> {
     Some(format!("{}: {words}, see {}", task.id, task.log.display()))
 }
 
-async fn note_evidence(engine: &Engine, release: &mut Release) -> Result<(), Error> {
+async fn note_evidence(
+    engine: &Engine,
+    release: &mut Release,
+    restarts: &mut Restarts,
+) -> Result<(), Error> {
     let Some(canary) = release.state.virtual_node.clone() else {
         return Ok(());
     };
     let split = engine.manifest.route(&release.state.request.service).path();
-    let evidence = engine.traffic.take_evidence(&split, &canary);
-    if evidence.batch.levels.is_empty() {
+    let mut batch = engine.traffic.take_evidence(&split, &canary);
+    let ends = restarts_since_last(engine, &release.state, restarts);
+    batch.restarts.extend(ends);
+    if batch.levels.is_empty() && batch.restarts.is_empty() {
         return Ok(());
     }
-    let noted = Event::Observed {
-        batch: evidence.batch.clone(),
-        reports: evidence.reports.clone(),
-    };
-    let appended = engine.executor.append(release, noted).await;
-    if appended.is_err() {
-        engine.traffic.give_back(&split, evidence);
+    engine
+        .executor
+        .append(release, Event::Observed { batch })
+        .await
+}
+
+/// While both versions serve.
+fn restarts_since_last(
+    engine: &Engine,
+    state: &State,
+    restarts: &mut Restarts,
+) -> Option<BadEvents> {
+    let stable = state.request.baseline.as_ref()?;
+    if state.share == Share::ZERO || state.decided.is_some() {
+        return None;
     }
-    appended
+    let service = &state.request.service;
+    let fleet = engine.fleet();
+    let set = |tag| fleet.task_sets.get(&task_set(service, tag));
+    restarts.since_last(set(&state.request.tag)?, set(&stable.tag)?)
 }

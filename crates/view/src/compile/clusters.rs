@@ -1,6 +1,6 @@
 //! Clusters: how the endpoints of a virtual node's listener are found, checked and spoken to.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use model::Snapshot;
@@ -81,9 +81,10 @@ impl<'s> Clusters<'s> {
         &mut self,
         node: &str,
         listener: &spec::Listener,
-        address: SocketAddr,
+        address: IpAddr,
     ) -> usize {
         let port = port(listener.port_mapping.port);
+        let address = SocketAddr::new(address, port);
         let protocol = protocol(listener.port_mapping.protocol);
         self.clusters.push((
             port,
