@@ -1,0 +1,48 @@
+//! Serin's data plane as a proxy of its own, all counters on: a mesh is made of the setup, compiled as the
+//! server would, applied, and its observations are collected five times a second.
+//!
+//! A line on standard input is another setup, which replaces the one before; ends when the input ends.
+
+mod mesh;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use proxy::{DataPlane, Options};
+use setup::Setup;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// As often as the server does.
+const OBSERVED_EVERY: Duration = Duration::from_millis(200);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let setup = Setup::from_arguments().map_err(anyhow::Error::msg)?;
+    let plane = DataPlane::start(Options {
+        workers: NonZeroUsize::new(setup.workers).context("a proxy has at least one worker")?,
+        ..Options::default()
+    })?;
+    apply(&plane, &setup).await?;
+    let mut ticks = tokio::time::interval(OBSERVED_EVERY);
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => drop(plane.observe().await),
+            line = lines.next_line() => match line? {
+                None => return Ok(()),
+                Some(line) => apply(&plane, &serde_json::from_str(&line)?).await?,
+            },
+        }
+    }
+}
+
+async fn apply(plane: &DataPlane, setup: &Setup) -> anyhow::Result<()> {
+    plane.apply(Arc::new(mesh::view(setup)?)).await?;
+    let refusals = plane.refusals().await;
+    if !refusals.is_empty() {
+        bail!("the data plane does not carry all of this setup: {refusals:?}");
+    }
+    Ok(())
+}
