@@ -1,6 +1,7 @@
 //! The command line, as clap reads it; what each command does is under `commands`.
 
 mod exchange;
+mod proxy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use release::manifest::TextDuration;
 use crate::exit::Exit;
 
 pub use exchange::{Export, ExportForm, Import};
+pub use proxy::{PortPair, Proxy};
 
 /// A service mesh whose releases decide for themselves.
 #[derive(Debug, Parser)]
@@ -36,6 +38,7 @@ Environment:
   SERIN_CONFIG  as --config of `up` and `serve`
   SERIN_API     as --api of `up` and `serve`
   SERIN_TOKEN   the token of a server that --server names
+  SERIN_NODE    as --node of `proxy`; App Mesh's APPMESH_RESOURCE_ARN and APPMESH_VIRTUAL_NODE_NAME too
   SERIN_LOG     what the server logs, as `debug` or `proxy=trace,info` [default: info]
   NO_COLOR      no colours";
     format!("{variables}\n\nExit codes:\n{}", Exit::table())
@@ -88,6 +91,8 @@ pub enum Command {
     Up(Up),
     /// Serve the App Mesh API alone, without services, in the foreground
     Serve(Serve),
+    /// Run the proxy of one virtual node or virtual gateway, beside its application
+    Proxy(Proxy),
     /// Release a new version of a service, and follow it
     Release(Release),
     /// Follow a release to its end

@@ -8,6 +8,7 @@ mod import;
 mod logs;
 mod order;
 mod patch;
+mod proxy;
 mod reaper;
 mod release;
 mod replay;
@@ -34,6 +35,7 @@ pub fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Failur
         Command::Reaper(reaper) => reaper::run(reaper, global),
         Command::Demo(demo) => block_on(demo::run(demo, global, terminal)),
         Command::Up(up) => block_on(up::run(up, global, terminal)),
+        Command::Proxy(proxy) => block_on(proxy::run(proxy, global, terminal)),
         Command::Serve(serve) => block_on(serve::run(serve, global, terminal)),
         Command::Release(release) => block_on(release::run(release, global, terminal)),
         Command::Follow(target) => block_on(follow::run(target, global, terminal)),

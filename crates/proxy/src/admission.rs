@@ -13,6 +13,7 @@ use view::RetryPolicy;
 use crate::clock::{self, Instant};
 use crate::cluster::LocalCluster;
 use crate::counters::Tally;
+use crate::grpc::Grpc;
 use crate::http1::request::{self, RequestHead};
 use crate::http1::{Body, Malformed, fields};
 use crate::listener::Listener;
@@ -22,6 +23,7 @@ use crate::pool::{Pool, Turn};
 use crate::reply::Reply;
 use crate::route::{Asked, Destination, path};
 use crate::split::By;
+use crate::translate::Replay;
 use crate::worker::Worker;
 
 /// A request that has been admitted, until its response has ended.
@@ -42,8 +44,16 @@ pub(crate) struct Exchange {
     pub(crate) request: Vec<u8>,
     /// What of the body is still to come.
     pub(crate) body: Body,
-    /// `request` is all there is, so it can be sent again.
-    pub(crate) is_replayable: bool,
+    /// The body as the head frames it.
+    pub(crate) framing: Body,
+    /// How much of `request` is head.
+    pub(crate) head_length: usize,
+    /// What has come of the body, where the two sides speak different protocols.
+    pub(crate) replay: Option<Replay>,
+    /// `request` is all there is.
+    is_whole: bool,
+    /// What a gRPC client says about its call.
+    pub(crate) grpc: Option<Grpc>,
     pub(crate) is_idempotent: bool,
     pub(crate) started: Instant,
     pub(crate) per_request: Option<Duration>,
@@ -124,6 +134,14 @@ impl Exchange {
         }
     }
 
+    /// Whether all that came of the request is at hand and can be sent again.
+    pub(crate) fn is_replayable(&self) -> bool {
+        match &self.replay {
+            Some(replay) => replay.is_complete(),
+            None => self.is_whole,
+        }
+    }
+
     fn is_ingress(&self) -> bool {
         self.route.is_none() && matches!(self.to, To::Cluster(_))
     }
@@ -142,13 +160,13 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     let head = match request::parse(input, &mut lines) {
         Ok(None) => return None,
         Ok(Some(head)) => head,
-        Err(malformed) => return Some(refused(malformed)),
+        Err(malformed) => return Some(Admission::refused(malformed)),
     };
     let mut body = head.body();
     let rest = &input[head.length..];
     let body_here = match body.advance(rest) {
         Ok(length) => &rest[..length],
-        Err(malformed) => return Some(refused(malformed)),
+        Err(malformed) => return Some(Admission::refused(malformed)),
     };
     let length = head.length + body_here.len();
     let answer = |reply| {
@@ -236,6 +254,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
             )
         }
     };
+    let head_length = request.len();
     request.extend_from_slice(body_here);
     let per_request = shorter(own.per_request, timeouts.and_then(|t| t.per_request));
     let idle = shorter(own.idle, timeouts.and_then(|t| t.idle));
@@ -248,7 +267,11 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         client: Client::of(&head),
         request,
         body,
-        is_replayable: body.is_done(),
+        framing: head.body(),
+        head_length,
+        replay: None,
+        is_whole: body.is_done(),
+        grpc: None,
         is_idempotent: matches!(
             head.method,
             "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
@@ -261,12 +284,14 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     Some(Admission::Carry { exchange, length })
 }
 
-fn refused(malformed: Malformed) -> Admission {
-    let reply = Reply::new(malformed.status(), malformed);
-    Admission::Answer {
-        reply,
-        client: Client::UNKNOWN,
-        length: None,
+impl Admission {
+    pub(crate) fn refused(malformed: Malformed) -> Self {
+        let reply = Reply::new(malformed.status(), malformed);
+        Self::Answer {
+            reply,
+            client: Client::UNKNOWN,
+            length: None,
+        }
     }
 }
 

@@ -22,14 +22,35 @@ pub(crate) fn listen(
         .as_socket()
         .ok_or(io::ErrorKind::AddrNotAvailable)?;
     drop(probe);
-    let listeners = (0..count).map(|_| {
-        let socket = socket(address)?;
-        socket.set_reuse_port(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(socket.into())
-    });
+    let listeners = (0..count).map(|_| shared(address));
     Ok((address, listeners.collect::<io::Result<_>>()?))
+}
+
+/// `count` sets of listeners on `address`, which another process listens on too and handed over: all of
+/// them are accepted from, since the kernel spreads connections over them.
+pub(crate) fn adopt(
+    address: SocketAddr,
+    inherited: Vec<TcpListener>,
+    count: usize,
+) -> io::Result<Vec<Vec<TcpListener>>> {
+    let mut sets: Vec<Vec<TcpListener>> = std::iter::repeat_with(Vec::new).take(count).collect();
+    let fewer = count.saturating_sub(inherited.len());
+    for (place, socket) in inherited.into_iter().enumerate() {
+        socket.set_nonblocking(true)?;
+        sets[place % count].push(socket);
+    }
+    for set in &mut sets[count - fewer..] {
+        set.push(shared(address)?);
+    }
+    Ok(sets)
+}
+
+fn shared(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
@@ -69,6 +90,22 @@ mod tests {
             assert_eq!(
                 listen(taken, 1).unwrap_err().kind(),
                 io::ErrorKind::AddrInUse
+            );
+        }
+    }
+
+    #[test]
+    fn sockets_of_another_process_are_all_accepted_from_by_any_number_of_workers() {
+        for (handed, workers) in [(1, 3), (2, 2), (3, 1), (5, 2)] {
+            let (address, inherited) = listen(ANY, handed).unwrap();
+            let sets = adopt(address, inherited, workers).unwrap();
+            assert_eq!(sets.len(), workers);
+            assert!(sets.iter().all(|set| !set.is_empty()));
+            let all: Vec<_> = sets.into_iter().flatten().collect();
+            assert_eq!(all.len(), handed.max(workers));
+            assert!(
+                all.iter()
+                    .all(|socket| socket.local_addr().unwrap() == address)
             );
         }
     }

@@ -9,14 +9,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::admission::{Admission, Client, Exchange, admit};
-use crate::clock;
-use crate::exchange;
+use crate::clock::{self, Instant};
+use crate::exchange::{self, Downstream, Failure, Finished, Tries, Upstream};
 use crate::http1::MAX_HEAD;
+use crate::http2;
 use crate::inbound::{Inbound, Peer};
-use crate::listener::Listener;
+use crate::listener::{Entered, Listener};
+use crate::relay::Relay;
 use crate::reply::Reply;
 use crate::socket::Socket;
 use crate::timers::Timer;
+use crate::translate::{self, Service, Translation};
+use crate::tunnel;
 use crate::worker::Worker;
 
 /// How long and how much a client may go on sending after its last response. Closing while it sends
@@ -29,11 +33,14 @@ pub(crate) struct Connection {
     pub(crate) worker: Rc<Worker>,
     pub(crate) listener: Rc<Listener>,
     pub(crate) client: Socket,
-    #[expect(dead_code, reason = "access logs ask")]
     pub(crate) peer: Peer,
     pub(crate) timer: Rc<Timer>,
+    /// Nothing has been read yet.
+    is_fresh: bool,
     head_is_partial: bool,
     leaves_when_idle: bool,
+    /// Keeps the connection in its listener's books.
+    entered: Entered,
 }
 
 /// What comes after a response.
@@ -52,6 +59,8 @@ enum Next {
         client: Client,
         then: Then,
     },
+    /// The client speaks HTTP/2 and said so first.
+    Http2,
     Close,
 }
 
@@ -63,7 +72,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     })
     .await;
     timer.set(clock::now().checked_add(worker.limits.keep_alive));
-    let _entered = listener.enter(&timer);
+    let entered = listener.enter(&timer);
     let (client, peer) = inbound.into_socket();
     let mut connection = Connection {
         worker,
@@ -71,8 +80,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
         client,
         peer,
         timer,
+        is_fresh: true,
         head_is_partial: false,
         leaves_when_idle: false,
+        entered,
     };
     let mut then = Then::NextRequest;
     while then == Then::NextRequest {
@@ -83,11 +94,100 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
                 client,
                 then,
             } => connection.answer(&reply, client, then).await,
+            // In a box: connections that stay with HTTP/1.1 keep no room for it.
+            Next::Http2 => return Box::pin(connection.upgrade()).await,
             Next::Close => Then::Close,
         };
     }
     if then == Then::Linger {
         connection.linger().await;
+    }
+}
+
+impl Downstream for Connection {
+    type Then = Then;
+
+    fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    fn listener(&self) -> &Rc<Listener> {
+        &self.listener
+    }
+
+    fn timer(&self) -> &Rc<Timer> {
+        &self.timer
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.client.poll_gone(cx)
+    }
+
+    async fn relay(
+        &mut self,
+        upstream: &mut Upstream,
+        exchange: &mut Exchange,
+        tries: &mut Tries,
+        now: Instant,
+    ) -> Result<Finished, Failure> {
+        match upstream {
+            Upstream::Http1(socket) => Relay::new(self, socket, exchange, tries, now).run().await,
+            Upstream::Http2(lease) => {
+                let client = translate::Client::http1(&self.worker, &mut self.client, exchange)
+                    .map_err(Failure::BadBody)?;
+                let (listener, timer) = (&self.listener, &self.timer);
+                let service = Service::http2(lease);
+                let translation =
+                    Translation::new(listener, timer, client, service, exchange, tries, now);
+                // In a box: few connections lead to HTTP/2 services.
+                Box::pin(translation.run()).await
+            }
+        }
+    }
+
+    fn finish(&mut self, exchange: &Exchange, keeps_client: bool, now: Instant) -> Then {
+        if keeps_client {
+            self.client.release_memory();
+            self.timer
+                .set(now.checked_add(self.worker.limits.keep_alive));
+            Then::NextRequest
+        } else {
+            Then::closing(exchange)
+        }
+    }
+
+    async fn tunnel(&mut self, upstream: Upstream) -> Then {
+        if let Upstream::Http1(socket) = upstream {
+            tunnel::run(self, socket).await;
+        }
+        Then::Close
+    }
+
+    async fn fail(&mut self, exchange: &Exchange, has_answered: bool, failure: &Failure) -> Then {
+        match failure.status() {
+            Some(status) if !has_answered => {
+                let client = exchange.client;
+                let keeps = client.keeps_alive && exchange.body.is_done();
+                let then = if keeps && !self.listener.is_draining() {
+                    Then::NextRequest
+                } else {
+                    Then::closing(exchange)
+                };
+                self.answer(&Reply::new(status, failure), client, then)
+                    .await
+            }
+            _ => Then::Close,
+        }
+    }
+}
+
+impl Then {
+    fn closing(exchange: &Exchange) -> Self {
+        if exchange.client.keeps_alive || !exchange.body.is_done() {
+            Self::Linger
+        } else {
+            Self::Close
+        }
     }
 }
 
@@ -112,12 +212,21 @@ impl Connection {
                 }
             }
             let input = &scratch[..filled];
+            if self.is_fresh && http2::is_preface(input) {
+                self.client.unread(input);
+                return Poll::Ready(Next::Http2);
+            }
             // A head that trickles in is looked at line by line, not byte by byte.
             if self.head_is_partial && filled <= MAX_HEAD && !input[kept..].contains(&b'\n') {
                 self.client.unread(input);
                 continue;
             }
-            let (next, length) = match admit(&worker, &self.listener, input) {
+            let admission = if self.is_fresh && http2::may_become_preface(input) {
+                None
+            } else {
+                admit(&worker, &self.listener, input)
+            };
+            let (next, length) = match admission {
                 None => {
                     self.client.unread(input);
                     if !std::mem::replace(&mut self.head_is_partial, true) {
@@ -149,6 +258,7 @@ impl Connection {
                     )
                 }
             };
+            self.is_fresh = false;
             self.head_is_partial = false;
             self.client.unread(&input[length..]);
             return Poll::Ready(next);
@@ -177,8 +287,21 @@ impl Connection {
         Poll::Pending
     }
 
+    /// Goes on in HTTP/2, from its preface.
+    async fn upgrade(self) {
+        let (stream, early) = self.client.into_parts();
+        let peer = self.peer;
+        let inbound = Inbound {
+            stream,
+            early,
+            peer,
+        };
+        http2::serve(self.worker, self.listener, inbound).await;
+        drop(self.entered);
+    }
+
     /// Sends a response of the proxy's own.
-    pub(crate) async fn answer(&mut self, reply: &Reply, client: Client, then: Then) -> Then {
+    async fn answer(&mut self, reply: &Reply, client: Client, then: Then) -> Then {
         let bytes = reply.to_bytes(client.to_head, then != Then::NextRequest, !client.is_11);
         let now = clock::now();
         let patience = if then == Then::NextRequest {

@@ -257,7 +257,7 @@ pub(crate) fn merge(reports: impl IntoIterator<Item = Observations>) -> Vec<Obse
         .collect()
 }
 
-fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
+pub(crate) fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
     sum.routed += arm.routed;
     sum.latency.merge(&arm.latency);
     for (&outcome, &count) in &arm.outcomes {

@@ -4,9 +4,9 @@
 //! and what is known to be applied never differ.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -19,6 +19,7 @@ use crate::error::{ApplyError, Refusal, StartError};
 use crate::health::{Generation, HealthStatus};
 use crate::registry::Registry;
 use crate::route::Program;
+use crate::statistics::{Counted, Statistics};
 use crate::tls::{CertificateStatus, Secret, Secrets, renewal};
 use crate::worker::{self, Limits};
 
@@ -72,6 +73,7 @@ pub struct EndpointHealth {
 pub struct DataPlane {
     registry: Arc<Mutex<Registry>>,
     secrets: Arc<Secrets>,
+    counted: std::sync::Mutex<Counted>,
     background: Background,
 }
 
@@ -116,6 +118,7 @@ impl DataPlane {
         Ok(Self {
             registry,
             secrets,
+            counted: std::sync::Mutex::default(),
             background,
         })
     }
@@ -126,7 +129,8 @@ impl DataPlane {
     pub async fn apply(&self, view: Arc<NodeView>) -> Result<Vec<BoundListener>, ApplyError> {
         let program = Arc::new(Program::compile(&view)?);
         let registry = Arc::clone(&self.registry);
-        let applying = async move { registry.lock().await.apply(program).await };
+        let carried = Arc::clone(&view);
+        let applying = async move { registry.lock().await.apply(program, carried).await };
         let applied = self.background.runtime.spawn(applying).await;
         applied.unwrap_or_else(|_| {
             Err(ApplyError::Stopped {
@@ -146,7 +150,51 @@ impl DataPlane {
     /// What happened since the last call, on every node. Splits without requests are left out.
     pub async fn observe(&self) -> Vec<Observations> {
         let observation = self.registry.lock().await.observe();
-        observation.await
+        let fresh = observation.await;
+        self.counted().report(fresh)
+    }
+
+    /// What happened since the start; takes nothing from `observe`.
+    pub async fn statistics(&self) -> Statistics {
+        let registry = self.registry.lock().await;
+        let (observation, inspection) = (registry.observe(), registry.inspect());
+        drop(registry);
+        let (fresh, workers) = (observation.await, inspection.await);
+        let arms = self.counted().look(fresh);
+        Statistics { arms, workers }
+    }
+
+    /// The views that are applied, by node.
+    pub async fn views(&self) -> Vec<Arc<NodeView>> {
+        self.registry.lock().await.views()
+    }
+
+    pub async fn listeners(&self) -> Vec<BoundListener> {
+        self.registry.lock().await.listeners()
+    }
+
+    /// Whether it drains, or has ended.
+    pub async fn is_closing(&self) -> bool {
+        self.registry.lock().await.is_closing()
+    }
+
+    /// Removes every node. Nothing can be applied afterwards.
+    pub async fn drain(&self, drain: Duration) {
+        let removals = self.registry.lock().await.remove_all(drain);
+        for removal in removals {
+            removal.await;
+        }
+    }
+
+    /// Twins of all listening sockets, for another process to accept from when this one drains.
+    pub async fn sockets(&self) -> io::Result<Vec<TcpListener>> {
+        self.registry.lock().await.sockets()
+    }
+
+    /// Sockets that another process listened on, for views to come; those that none has asked for by the
+    /// next call are closed.
+    pub async fn inherit(&self, sockets: Vec<TcpListener>) {
+        self.registry.lock().await.inherit(sockets);
     }
 
     /// What of the applied views is not carried, and why: requests to such a cluster get 503.
@@ -172,13 +220,14 @@ impl DataPlane {
     /// Removes every node, then ends the workers and returns what was not observed yet. Nothing can be
     /// applied afterwards.
     pub async fn shutdown(&self, drain: Duration) -> Vec<Observations> {
-        let removals = self.registry.lock().await.remove_all(drain);
-        for removal in removals {
-            removal.await;
-        }
+        self.drain(drain).await;
         let last = self.observe().await;
         self.registry.lock().await.stop();
         last
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

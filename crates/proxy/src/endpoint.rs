@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Instant;
 use crate::health::Health;
+use crate::http2::Channels;
 use crate::outlier::Record;
 use crate::socket::Socket;
 
@@ -66,6 +67,7 @@ impl Shared {
 pub(crate) struct Endpoint {
     pub(crate) shared: Arc<Shared>,
     idle: RefCell<Vec<Idle>>,
+    pub(crate) channels: Channels,
     active: Cell<u32>,
     usable_since: Cell<Instant>,
     is_retired: Cell<bool>,
@@ -87,6 +89,7 @@ impl Endpoint {
             usable_since: Cell::new(shared.health().since),
             shared,
             idle: RefCell::default(),
+            channels: Channels::default(),
             active: Cell::new(0),
             is_retired: Cell::new(false),
         }
@@ -132,6 +135,7 @@ impl Endpoint {
     pub(crate) fn retire(&self) {
         self.is_retired.set(true);
         self.idle.borrow_mut().clear();
+        self.channels.retire();
     }
 
     /// Closes what has been idle since before `oldest` or was closed by the other side.
@@ -139,10 +143,11 @@ impl Endpoint {
         self.idle
             .borrow_mut()
             .retain_mut(|idle| idle.since >= oldest && !idle.socket.is_stale());
+        self.channels.sweep(oldest);
     }
 
     pub(crate) fn is_unused(&self) -> bool {
-        self.active.get() == 0 && self.idle.borrow().is_empty()
+        self.active.get() == 0 && self.idle.borrow().is_empty() && self.channels.is_empty()
     }
 }
 

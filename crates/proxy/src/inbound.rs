@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
+use view::Protocol;
 
 use crate::connection;
+use crate::http2;
 use crate::listener::Listener;
 use crate::socket::Socket;
 use crate::stream::Stream;
@@ -67,20 +69,27 @@ pub(crate) fn welcome(
                 early: Vec::new(),
                 peer: Peer { remote, tls: None },
             };
-            if listener.is_tcp() {
-                spawn_local(tcp::serve(worker, listener, inbound));
-            } else {
-                spawn_local(connection::serve(worker, listener, inbound));
-            }
+            match listener.protocol() {
+                Protocol::Http => spawn_local(connection::serve(worker, listener, inbound)),
+                Protocol::Http2 | Protocol::Grpc => {
+                    spawn_local(http2::serve(worker, listener, inbound))
+                }
+                Protocol::Tcp => spawn_local(tcp::serve(worker, listener, inbound)),
+            };
         }
         Some(tls) => {
             spawn_local(async move {
                 // In a box that is given back before the first request.
                 match Box::pin(secure(&worker, &listener, &tls, tcp, remote)).await {
-                    Ok(inbound) if listener.is_tcp() => {
-                        tcp::serve(worker, listener, inbound).await;
-                    }
-                    Ok(inbound) => connection::serve(worker, listener, inbound).await,
+                    Ok(inbound) => match listener.protocol() {
+                        Protocol::Tcp => tcp::serve(worker, listener, inbound).await,
+                        Protocol::Http if inbound.stream.alpn() != Some(b"h2") => {
+                            connection::serve(worker, listener, inbound).await;
+                        }
+                        Protocol::Http | Protocol::Http2 | Protocol::Grpc => {
+                            http2::serve(worker, listener, inbound).await;
+                        }
+                    },
                     Err(error) => {
                         let address = listener.address;
                         tracing::debug!(%address, %remote, %error, "a TLS handshake failed");

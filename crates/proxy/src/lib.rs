@@ -5,7 +5,7 @@
 //! path of a request there is no lock, no channel and no task switch, but for the pool that workers share
 //! where a listener has limits. Views are swapped whole: a request ends on the view it began with.
 //!
-//! HTTP/1.1 and TCP so far: what of a view needs HTTP/2 or gRPC is refused with a reason.
+//! HTTP/1.1, HTTP/2, gRPC and TCP, each in plain text or TLS.
 //! Access logs of a view are not acted on yet.
 
 mod admission;
@@ -23,8 +23,10 @@ mod error;
 mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grpc;
 mod health;
 mod http1;
+mod http2;
 mod inbound;
 mod listener;
 mod node;
@@ -39,11 +41,13 @@ mod reply;
 mod route;
 mod socket;
 mod split;
+mod statistics;
 mod sticky;
 mod stream;
 mod tcp;
 mod timers;
 mod tls;
+mod translate;
 mod tunnel;
 mod worker;
 
@@ -51,4 +55,5 @@ pub use balancing::Balancing;
 pub use data_plane::{BoundListener, DataPlane, EndpointHealth, Options};
 pub use error::{ApplyError, Refusal, StartError};
 pub use health::HealthStatus;
+pub use statistics::{ArmStatistics, Statistics, WorkerStatistics};
 pub use tls::{CertificateFacts, CertificateStatus, Purpose, Secret, SubjectName, TlsError};

@@ -113,9 +113,15 @@ impl Listener {
         matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
     }
 
-    pub(crate) fn is_tcp(&self) -> bool {
+    /// What clients speak here; those of HTTP/1.1 may speak HTTP/2 as well.
+    pub(crate) fn protocol(&self) -> Protocol {
         let (node, index) = &*self.routing.borrow();
-        node.program.listeners[*index].protocol == Protocol::Tcp
+        node.program.listeners[*index].protocol
+    }
+
+    /// How many there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.borrow().len()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -157,6 +163,8 @@ impl Listener {
                 () = self.stop.notified() => break,
             }
         }
+        // For the worker's next socket here, if there are several.
+        self.stop.notify_one();
         self.welcome_the_queue(&worker, socket);
     }
 

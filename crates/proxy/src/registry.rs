@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use view::Cluster;
 use view::observe::Observations;
+use view::{Cluster, NodeView};
 
 use crate::balancing::Balancing;
 use crate::bind;
@@ -24,6 +24,7 @@ use crate::health::Generation;
 use crate::pool::Pool;
 use crate::route::Program;
 use crate::route::program::Listener;
+use crate::statistics::WorkerStatistics;
 use crate::tls::{Acceptor, CertificateStatus, Connector, Secrets};
 use crate::worker::{Apply, ApplyListener, Command};
 
@@ -34,7 +35,11 @@ const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 pub(crate) struct Registry {
     /// Empty once the data plane has stopped.
     workers: Vec<mpsc::UnboundedSender<Command>>,
+    /// Every node is being removed, and none may come.
+    is_closing: bool,
     nodes: HashMap<String, Node>,
+    /// Handed over by another process, and not part of any node yet.
+    inherited: Vec<TcpListener>,
     generation: Generation,
     balancing: Arc<Balancing>,
     secrets: Arc<Secrets>,
@@ -46,6 +51,7 @@ struct Node {
     listeners: Vec<Bound>,
     watches: HashMap<String, Watch>,
     refusals: Vec<Refusal>,
+    view: Arc<NodeView>,
 }
 
 /// A listener is known by what it asked for; with port 0 that is not where it is.
@@ -54,8 +60,10 @@ struct Bound {
     name: String,
     bind: SocketAddr,
     address: SocketAddr,
-    /// One for each worker that does not listen there yet.
-    sockets: Vec<TcpListener>,
+    /// A set for each worker that does not listen there yet.
+    sockets: Vec<Vec<TcpListener>>,
+    /// Twins of the workers' sockets, to be handed over to another process.
+    twins: Arc<Vec<TcpListener>>,
     /// Where the listener has limits: one for all workers.
     pool: Option<Arc<Pool>>,
     tls: Option<Arc<Acceptor>>,
@@ -71,7 +79,9 @@ impl Registry {
     ) -> Self {
         Self {
             workers,
+            is_closing: false,
             nodes: HashMap::new(),
+            inherited: Vec::new(),
             generation,
             balancing: Arc::new(balancing),
             secrets,
@@ -82,19 +92,24 @@ impl Registry {
     pub(crate) async fn apply(
         &mut self,
         program: Arc<Program>,
+        view: Arc<NodeView>,
     ) -> Result<Vec<BoundListener>, ApplyError> {
         let stopped = || ApplyError::Stopped {
             node: program.node.clone(),
         };
-        if self.workers.is_empty() {
+        if self.is_closing || self.workers.is_empty() {
             return Err(stopped());
         }
         let mut listeners = self.bind(&program)?;
         let (clusters, watches) = self.watch(&program).await;
+        // A socket that workers are about to close must close.
+        if let Some(before) = self.nodes.get_mut(&program.node) {
+            before.let_go_of_twins();
+        }
         let told = self.tell(|done| {
             let listener = |bound: &mut Bound| ApplyListener {
                 address: bound.address,
-                socket: bound.sockets.pop(),
+                sockets: bound.sockets.pop().unwrap_or_default(),
                 pool: bound.pool.clone(),
                 tls: bound.tls.clone(),
             };
@@ -106,13 +121,7 @@ impl Registry {
             }))
         });
         all(told).await.ok_or_else(stopped)?;
-        let bound = listeners
-            .iter()
-            .map(|bound| BoundListener {
-                name: bound.name.clone(),
-                address: bound.address,
-            })
-            .collect();
+        let bound = listeners.iter().map(Bound::told).collect();
         for refusal in &program.refusals {
             tracing::warn!(
                 node = refusal.node,
@@ -125,13 +134,17 @@ impl Registry {
             listeners,
             watches,
             refusals: program.refusals.clone(),
+            view,
         };
         self.nodes.insert(program.node.clone(), node);
         Ok(bound)
     }
 
     /// Listeners that the node has already are kept; for the others a socket is opened for each worker.
-    fn bind(&self, program: &Program) -> Result<Vec<Bound>, ApplyError> {
+    fn bind(&mut self, program: &Program) -> Result<Vec<Bound>, ApplyError> {
+        // Given back at the end, but for what listeners took.
+        let mut inherited = std::mem::take(&mut self.inherited);
+        let workers = self.workers.len();
         let before = self
             .nodes
             .get(&program.node)
@@ -144,19 +157,29 @@ impl Registry {
             let kept = before.iter().find(is_same);
             let (address, sockets) = match kept {
                 Some(bound) => (bound.address, Vec::new()),
-                None => bind::listen(listener.bind, self.workers.len())
+                None => open(listener.bind, &mut inherited, workers)
                     .map_err(|source| not_bound(program, listener, source))?,
+            };
+            let twins = match kept {
+                Some(bound) => Arc::clone(&bound.twins),
+                None => Arc::new(
+                    twins(sockets.iter().flatten())
+                        .map_err(|source| not_bound(program, listener, source))?,
+                ),
             };
             Ok(Bound {
                 name: listener.name.clone(),
                 bind: listener.bind,
                 address,
                 sockets,
+                twins,
                 pool: Pool::new(&listener.limits, kept.and_then(|bound| bound.pool.as_ref())),
                 tls: self.acceptor(program, listener, kept)?,
             })
         };
-        program.listeners.iter().map(bind).collect()
+        let bound = program.listeners.iter().map(bind).collect();
+        self.inherited = inherited;
+        bound
     }
 
     /// Goes on with the one before where it is to be the same, and so with its clients' sessions.
@@ -271,8 +294,11 @@ impl Registry {
         node: &str,
         drain: Duration,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let removed = self.nodes.remove(node);
+        let mut removed = self.nodes.remove(node);
         self.secrets.forget(node);
+        if let Some(removed) = &mut removed {
+            removed.let_go_of_twins();
+        }
         let told = self.tell(|done| Command::Remove {
             node: node.to_owned(),
             drain,
@@ -289,6 +315,7 @@ impl Registry {
         &mut self,
         drain: Duration,
     ) -> Vec<impl Future<Output = ()> + Send + use<>> {
+        self.is_closing = true;
         let nodes: Vec<String> = self.nodes.keys().cloned().collect();
         nodes.iter().map(|node| self.remove(node, drain)).collect()
     }
@@ -333,6 +360,43 @@ impl Registry {
         known
     }
 
+    pub(crate) fn views(&self) -> Vec<Arc<NodeView>> {
+        let mut views: Vec<_> = self
+            .nodes
+            .values()
+            .map(|node| Arc::clone(&node.view))
+            .collect();
+        views.sort_by(|a, b| a.node.cmp(&b.node));
+        views
+    }
+
+    pub(crate) fn listeners(&self) -> Vec<BoundListener> {
+        let bound = self.nodes.values().flat_map(|node| &node.listeners);
+        let mut listeners: Vec<_> = bound.map(Bound::told).collect();
+        listeners.sort_by_key(|listener| listener.address);
+        listeners
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    pub(crate) fn inspect(&self) -> impl Future<Output = Vec<WorkerStatistics>> + Send + use<> {
+        let told = self.tell(|reply| Command::Inspect { reply });
+        async { all(told).await.unwrap_or_default() }
+    }
+
+    /// Twins of all listening sockets, for another process to accept from.
+    pub(crate) fn sockets(&self) -> io::Result<Vec<TcpListener>> {
+        let bound = self.nodes.values().flat_map(|node| &node.listeners);
+        twins(bound.flat_map(|bound| bound.twins.iter()))
+    }
+
+    /// Sockets for views to come. Those of the process before that no view asked for go.
+    pub(crate) fn inherit(&mut self, sockets: Vec<TcpListener>) {
+        self.inherited = sockets;
+    }
+
     /// Ends the workers.
     pub(crate) fn stop(&mut self) {
         self.workers.clear();
@@ -351,6 +415,45 @@ impl Registry {
         };
         self.workers.iter().map(tell).collect()
     }
+}
+
+impl Bound {
+    fn told(&self) -> BoundListener {
+        BoundListener {
+            name: self.name.clone(),
+            address: self.address,
+        }
+    }
+}
+
+impl Node {
+    fn let_go_of_twins(&mut self) {
+        for bound in &mut self.listeners {
+            bound.twins = Arc::default();
+        }
+    }
+}
+
+/// A set of sockets for each worker: inherited ones where there are any.
+fn open(
+    address: SocketAddr,
+    inherited: &mut Vec<TcpListener>,
+    workers: usize,
+) -> io::Result<(SocketAddr, Vec<Vec<TcpListener>>)> {
+    let is_there = |socket: &mut TcpListener| socket.local_addr().is_ok_and(|own| own == address);
+    let adopted: Vec<TcpListener> = inherited.extract_if(.., is_there).collect();
+    if !adopted.is_empty() {
+        return Ok((address, bind::adopt(address, adopted, workers)?));
+    }
+    let (address, sockets) = bind::listen(address, workers)?;
+    Ok((
+        address,
+        sockets.into_iter().map(|socket| vec![socket]).collect(),
+    ))
+}
+
+fn twins<'s>(sockets: impl Iterator<Item = &'s TcpListener>) -> io::Result<Vec<TcpListener>> {
+    sockets.map(TcpListener::try_clone).collect()
 }
 
 /// What all workers answered; `None` if one has ended.

@@ -1,4 +1,4 @@
-//! One try of a request on one upstream connection: up goes the request, down comes the response.
+//! One try of a request from HTTP/1.1 to HTTP/1.1: up goes the request, down comes the response.
 //!
 //! Both directions run in one poll. Bytes are read into the worker's scratch buffer, counted off and
 //! written onward before the poll returns; a side that is slow to take them stops the reading on the
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use crate::admission::Exchange;
 use crate::clock::{self, Instant};
 use crate::connection::Connection;
-use crate::exchange::{Failure, Tries, deadline};
+use crate::exchange::{Expired, Failure, Finished, Times, Tries, outcome_of};
 use crate::http1::response::{self, ResponseHead};
 use crate::http1::{Body, Malformed, fields};
 use crate::socket::Socket;
@@ -62,22 +62,6 @@ struct Answered {
     keeps_upstream: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    request: Option<Instant>,
-    this_try: Option<Instant>,
-    idle: Option<Instant>,
-    moved: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Finished {
-    pub(crate) status: u16,
-    pub(crate) keeps_client: bool,
-    pub(crate) keeps_upstream: bool,
-    pub(crate) is_switched: bool,
-}
-
 impl<'r> Relay<'r> {
     pub(crate) fn new(
         connection: &'r mut Connection,
@@ -86,17 +70,7 @@ impl<'r> Relay<'r> {
         tries: &'r mut Tries,
         now: Instant,
     ) -> Self {
-        let is_whole = exchange.body.is_done();
-        let times = Times {
-            // As with Envoy, a request's time runs from when all of it has been received.
-            request: deadline(exchange.started, exchange.per_request.filter(|_| is_whole)),
-            this_try: deadline(
-                now,
-                exchange.retry().and_then(|policy| policy.per_try_timeout),
-            ),
-            idle: deadline(now, exchange.idle),
-            moved: false,
-        };
+        let times = Times::new(exchange, exchange.body.is_done(), now);
         connection.timer.set(times.next());
         Self {
             connection,
@@ -155,8 +129,7 @@ impl<'r> Relay<'r> {
                 return Poll::Ready(Ok(Upload::Refused));
             }
             if self.exchange.body.is_done() {
-                if self.times.request.is_none() && self.exchange.per_request.is_some() {
-                    self.times.request = deadline(clock::now(), self.exchange.per_request);
+                if self.times.request_is_whole(self.exchange) {
                     self.connection.timer.set(self.times.next());
                 }
                 return Poll::Ready(Ok(Upload::Done));
@@ -211,7 +184,7 @@ impl<'r> Relay<'r> {
             _ => return None,
         };
         Some(Finished {
-            status: head.status,
+            outcome: outcome_of(head.status),
             keeps_client: head.keeps_client && self.exchange.body.is_done(),
             keeps_upstream: head.keeps_upstream
                 && self.upload == Upload::Done
@@ -276,10 +249,17 @@ impl<'r> Relay<'r> {
             }
             return Ok(Some(length));
         }
-        if self.tries.retries_answer(self.exchange, &head) {
-            return Err(Failure::RetriedStatus(head.status));
+        let overloaded = || head.says_overloaded();
+        if self
+            .tries
+            .retries_answer(self.exchange, head.status, None, overloaded)
+        {
+            return Err(Failure::RetriedStatus {
+                status: head.status,
+                outcome: outcome_of(head.status),
+            });
         }
-        self.times.this_try = None;
+        self.times.has_answered();
 
         let (answered, unchunks, of_the_hop) = self.answer(&head)?;
         let set_cookie = self.exchange.set_cookie.take();
@@ -417,25 +397,16 @@ impl<'r> Relay<'r> {
         Ok(used)
     }
 
-    /// The timer went off: is it a time-out, or a deadline that has moved since?
     fn check_times(&mut self) -> Result<(), Failure> {
-        let now = clock::now();
-        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
-        if is_over(self.times.request) {
-            return Err(self.timed_out());
-        }
-        if is_over(self.times.this_try) {
-            return Err(Failure::TryTimeout);
-        }
-        if is_over(self.times.idle) {
-            // Asking the time for every read would cost more than being late by at most as much again.
-            if !std::mem::replace(&mut self.times.moved, false) {
-                return Err(self.timed_out());
+        match self.times.expired(self.exchange.idle, clock::now()) {
+            None => {
+                self.connection.timer.set(self.times.next());
+                Ok(())
             }
-            self.times.idle = deadline(now, self.exchange.idle);
+            Some(Expired::Try) => Err(Failure::TryTimeout),
+            Some(Expired::Client) => Err(Failure::Deadline),
+            Some(Expired::Request | Expired::Idle) => Err(self.timed_out()),
         }
-        self.connection.timer.set(self.times.next());
-        Ok(())
     }
 
     /// Time that the client took, to send its body or to take the response, is not the service's fault.
@@ -446,14 +417,5 @@ impl<'r> Relay<'r> {
         } else {
             Failure::Timeout
         }
-    }
-}
-
-impl Times {
-    fn next(&self) -> Option<Instant> {
-        [self.request, self.this_try, self.idle]
-            .into_iter()
-            .flatten()
-            .min()
     }
 }

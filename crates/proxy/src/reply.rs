@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use http::{HeaderMap, HeaderValue};
+
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -23,6 +25,18 @@ impl Reply {
         Self {
             says_overloaded: true,
             ..Self::new(503, reason)
+        }
+    }
+
+    /// Why, as a line.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What an HTTP/2 head says beside the body's type and length.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+        if self.says_overloaded {
+            headers.insert("x-envoy-overloaded", HeaderValue::from_static("true"));
         }
     }
 

@@ -40,6 +40,11 @@ impl Socket {
         Ok(Self::new(self.stream.adopt()?))
     }
 
+    /// The stream, and what was read from it too early.
+    pub(crate) fn into_parts(self) -> (Stream, Vec<u8>) {
+        (self.stream, self.input)
+    }
+
     /// Gives back the memory that a slow peer made necessary.
     pub(crate) fn release_memory(&mut self) {
         if self.output.capacity() > 0 && self.output.is_empty() {

@@ -34,7 +34,6 @@ impl Stream {
     }
 
     /// The protocol that a TLS handshake agreed on, if it did.
-    #[expect(dead_code, reason = "HTTP/2 asks")]
     pub(crate) fn alpn(&self) -> Option<&[u8]> {
         match self {
             Self::Plain(_) => None,

@@ -75,7 +75,7 @@ impl Timers {
                     timer.expired.set(true);
                     timer.wake();
                 }
-                Some(at) => timer.queue(at),
+                Some(at) => drop(timer.queue(at)),
                 None => {}
             }
         }
@@ -99,8 +99,9 @@ impl Timer {
             && self.queued.get().is_none_or(|queued| at < queued)
         {
             self.unqueue();
-            self.queue(at);
-            self.timers.earlier.notify_one();
+            if self.queue(at) {
+                self.timers.earlier.notify_one();
+            }
         }
     }
 
@@ -108,12 +109,12 @@ impl Timer {
         self.expired.get()
     }
 
-    fn queue(self: &Rc<Self>, at: Instant) {
+    /// True if nothing in the queue is earlier.
+    fn queue(self: &Rc<Self>, at: Instant) -> bool {
         self.queued.set(Some(at));
-        self.timers
-            .queue
-            .borrow_mut()
-            .insert((at, self.id), Rc::downgrade(self));
+        let mut queue = self.timers.queue.borrow_mut();
+        queue.insert((at, self.id), Rc::downgrade(self));
+        queue.keys().next() == Some(&(at, self.id))
     }
 
     fn unqueue(&self) {

@@ -29,6 +29,7 @@ use crate::node::LocalNode;
 use crate::outside::Outside;
 use crate::pool::Pool;
 use crate::route::Program;
+use crate::statistics::WorkerStatistics;
 use crate::timers::Timers;
 use crate::tls::Acceptor;
 
@@ -56,6 +57,9 @@ pub(crate) enum Command {
     Observe {
         reply: oneshot::Sender<Vec<Observations>>,
     },
+    Inspect {
+        reply: oneshot::Sender<WorkerStatistics>,
+    },
 }
 
 pub(crate) struct Apply {
@@ -69,8 +73,8 @@ pub(crate) struct Apply {
 
 pub(crate) struct ApplyListener {
     pub(crate) address: SocketAddr,
-    /// `None`: the worker listens there already.
-    pub(crate) socket: Option<std::net::TcpListener>,
+    /// None: the worker listens there already.
+    pub(crate) sockets: Vec<std::net::TcpListener>,
     pub(crate) pool: Option<Arc<Pool>>,
     pub(crate) tls: Option<Arc<Acceptor>>,
 }
@@ -156,6 +160,7 @@ impl Worker {
             match command {
                 Command::Apply(apply) => self.apply(*apply),
                 Command::Remove { node, drain, done } => self.remove(&node, drain, done),
+                Command::Inspect { reply } => answer(reply, self.statistics()),
                 Command::Observe { reply } => answer(reply, self.counters.report()),
             }
         }
@@ -188,7 +193,7 @@ impl Worker {
         for (index, told) in listeners.into_iter().enumerate() {
             let ApplyListener {
                 address,
-                socket,
+                sockets,
                 pool,
                 tls,
             } = told;
@@ -203,7 +208,7 @@ impl Worker {
                     Rc::new(Listener::new(address, current, index, pool, tls))
                 }
             };
-            if let Some(socket) = socket {
+            for socket in sockets {
                 self.listen(&listener, socket);
             }
             kept.push(listener);
@@ -250,6 +255,14 @@ impl Worker {
             node.current.retire(None);
             answer(done, ());
         });
+    }
+
+    fn statistics(&self) -> WorkerStatistics {
+        let nodes = self.nodes.borrow();
+        let listeners = nodes.values().flat_map(|node| &node.listeners);
+        WorkerStatistics {
+            connections: listeners.map(|listener| listener.connections()).sum(),
+        }
     }
 
     /// Closes pooled connections that nobody will use again, for ever.

@@ -356,7 +356,12 @@ impl Executor {
         event: Event,
     ) -> Result<(), Error> {
         let at = self.ambient.now();
-        let evidence = matches!(event, Event::Observed { .. });
+        // Evidence of this process that is lost in a crash was not acted upon, and not worth a disk flush. A
+        // remote proxy forgets what is said to be kept.
+        let durability = match &event {
+            Event::Observed { reports, .. } if reports.is_empty() => Durability::Eventual,
+            _ => Durability::Durable,
+        };
         let record = Record { at, event };
         let stream = release.id.stream();
         let position = release.position;
@@ -365,12 +370,7 @@ impl Executor {
                 stream: stream.clone(),
                 position,
             })
-            // Evidence that is lost in a crash was not acted upon; it is not worth a disk flush.
-            .durability(if evidence {
-                Durability::Eventual
-            } else {
-                Durability::Durable
-            })
+            .durability(durability)
             .append(stream, serde_json::json!(record));
         self.store
             .commit(change)

@@ -3,6 +3,7 @@
 //! The state of a release is nothing but its events folded ([`crate::State`]), so a server that was killed
 //! resumes from them, and a verdict can be computed again from them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use model::{Share, Timestamp};
@@ -56,6 +57,9 @@ pub enum Event {
     /// Outcomes since the last such event: the judge's evidence.
     Observed {
         batch: judge::Batch,
+        /// Remote proxies' last reports in this evidence, by the proxy: none of them counts again.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        reports: BTreeMap<String, u64>,
     },
     /// The way the release will end. Only a promotion may be taken back, while it bakes.
     Decided {

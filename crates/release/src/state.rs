@@ -1,5 +1,6 @@
 //! A release's state: its events, folded.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Share, Timestamp};
@@ -29,6 +30,8 @@ pub struct State {
     /// An order that no step has carried out yet.
     pub pending: Option<Order>,
     pub judge: judge::State,
+    /// The last report of each remote proxy that is among the evidence.
+    pub reports: BTreeMap<String, u64>,
     /// When the canary first got traffic.
     pub exposed_at: Option<Timestamp>,
     pub decided: Option<Decided>,
@@ -78,6 +81,7 @@ impl State {
     pub fn requested(request: Request, at: Timestamp) -> Self {
         Self {
             judge: judge::State::default(),
+            reports: BTreeMap::new(),
             request,
             requested_at: at,
             version: None,
@@ -122,7 +126,8 @@ impl State {
                 }
             }
             Event::Ordered { order, .. } => self.obey(order),
-            Event::Observed { batch } => {
+            Event::Observed { batch, reports } => {
+                self.reports.extend(reports.clone());
                 let now_in_force = judge_share(self.share);
                 let levels = batch
                     .levels

@@ -1,5 +1,6 @@
 //! Releases in the making, for this crate's tests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Share, Timestamp};
@@ -105,5 +106,6 @@ pub(crate) fn observed(share: Share, canary: (u64, u64), stable: (u64, u64)) -> 
     let level = judge::Level::new(crate::state::judge_share(share), tally);
     Event::Observed {
         batch: judge::Batch::of(level),
+        reports: BTreeMap::new(),
     }
 }

@@ -204,7 +204,12 @@ impl Server {
         }
         self.clock.pass_a_second();
         match world::a_second_of_traffic(release.state.share, failures) {
-            Some(batch) => executor.append(release, Event::Observed { batch }).await,
+            Some(batch) => {
+                let reports = Default::default();
+                executor
+                    .append(release, Event::Observed { batch, reports })
+                    .await
+            }
             None => Ok(()),
         }
     }

@@ -13,6 +13,7 @@ mod metrics;
 mod narrate;
 mod openapi;
 mod problem;
+mod proxies;
 mod releases;
 mod render;
 mod services;
@@ -40,6 +41,7 @@ use crate::configuration::{Account, MetricsAccess, Region};
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::presence::Token;
+use crate::proxies::Proxies;
 use crate::workload::Workload;
 use problem::Refusal;
 
@@ -61,6 +63,11 @@ pub(crate) struct Server {
     pub(crate) metrics_access: MetricsAccess,
     pub(crate) since: Timestamp,
     pub(crate) token: Token,
+    /// What proxies on their own may prove themselves with too.
+    pub(crate) proxy_token: Option<Token>,
+    pub(crate) proxies: Arc<Proxies>,
+    /// Nobody configured who may call.
+    pub(crate) is_tolerant: bool,
     /// Ends answers that would go on for ever.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -97,6 +104,7 @@ impl FromRequestParts<Arc<Server>> for Releases {
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let all = release_api(&server)
         .route("/v20190125/{*path}", any(app_mesh::answer))
+        .route(link::PATH, post(proxies::follow))
         .route("/metrics", get(metrics::metrics));
     witnessed(all, server)
 }
@@ -124,6 +132,7 @@ fn witnessed(router: Router<Arc<Server>>, server: Arc<Server>) -> Router {
 fn release_api(server: &Arc<Server>) -> Router<Arc<Server>> {
     let guarded = Router::new()
         .route("/v1/status", get(services::status))
+        .route("/v1/proxies", get(proxies::list))
         .route("/v1/import", get(import::owner).post(import::import))
         .route("/v1/export", get(export::export))
         .route("/v1/services/{service}", get(services::service))
@@ -175,9 +184,13 @@ async fn received(request: Request, limit: Duration) -> Result<Request, Refusal>
 }
 
 fn has_token(server: &Server, headers: &HeaderMap) -> bool {
-    let given = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer "));
-    given.is_some_and(|given| server.token.is(given))
+    bearer(headers).is_some_and(|given| server.token.is(given))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
 }

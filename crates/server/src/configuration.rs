@@ -6,6 +6,7 @@
 
 mod credentials;
 mod fields;
+mod token;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -15,9 +16,12 @@ use std::time::Duration;
 use release::manifest::TextDuration;
 use serde::Deserialize;
 
+use crate::presence::Token;
+
 pub use credentials::{Access, CredentialError, Key, SecretSource};
 pub(crate) use credentials::{Credentials, refuse_if_others_may_read};
 pub use fields::{Account, Region, Size};
+pub use token::{TokenError, TokenSource};
 
 /// Where the API listens unless told otherwise: a fixed port, since people put it into
 /// `AWS_ENDPOINT_URL_APP_MESH`.
@@ -35,6 +39,9 @@ pub struct Configuration {
     pub tls: Option<TlsFiles>,
     /// Who may call the App Mesh API; none lets in anybody on this machine.
     pub credentials: Vec<Key>,
+    /// What proxies on their own prove themselves with; none lets in those of this machine, if there are
+    /// no credentials either.
+    pub proxy_token: Option<TokenSource>,
     /// How far a signature's time may be from the server's.
     pub clock_skew: TextDuration,
     pub quotas: appmesh::Quotas,
@@ -106,6 +113,8 @@ pub enum ConfigurationError {
     Unguarded { address: SocketAddr },
     #[error("could not use the configured credentials")]
     Credentials(#[from] CredentialError),
+    #[error(transparent)]
+    ProxyToken(#[from] TokenError),
 }
 
 impl Default for Configuration {
@@ -116,6 +125,7 @@ impl Default for Configuration {
             api: SocketAddr::from(([127, 0, 0, 1], 7470)),
             tls: None,
             credentials: Vec::new(),
+            proxy_token: None,
             clock_skew: TextDuration(Duration::from_secs(5 * 60)),
             quotas: appmesh::Quotas::default(),
             throttle: None,
@@ -153,7 +163,11 @@ impl Configuration {
         let tls = configuration.tls.iter_mut();
         let tls = tls.flat_map(|files| [&mut files.certificate, &mut files.key]);
         let secrets = configuration.credentials.iter_mut().flat_map(Key::files);
-        for file in tls.chain(secrets) {
+        let token = match &mut configuration.proxy_token {
+            Some(TokenSource::File(path)) => Some(path),
+            _ => None,
+        };
+        for file in tls.chain(secrets).chain(token) {
             *file = directory.join(&*file);
         }
         if configuration.credentials.iter().any(Key::is_written_here) {
@@ -180,6 +194,11 @@ impl Configuration {
             return Err(ConfigurationError::Unguarded { address: self.api });
         }
         Ok(Credentials::read(&self.credentials)?)
+    }
+
+    pub(crate) fn proxy_token(&self) -> Result<Option<Token>, ConfigurationError> {
+        let token = self.proxy_token.as_ref().map(TokenSource::read);
+        Ok(token.transpose()?)
     }
 
     /// Whether the App Mesh API lets in anybody on this machine.

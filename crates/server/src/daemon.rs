@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use appmesh::{AppMesh, Settings};
 use axum::Router;
+use compute::Driver;
 use compute::process::{self, Process, ReaperCommand};
 use release::Manifest;
 use store::{Embedded, Store};
@@ -26,7 +27,9 @@ use crate::listener::Listener;
 use crate::listener::tls::{Tls, TlsError};
 use crate::metrics::Metrics;
 use crate::presence::{Presence, Token};
+use crate::proxies::{Proxies, Sight};
 use crate::throttle::Throttle;
+use crate::traffic::Traffic;
 use crate::workload::Workload;
 
 #[derive(Debug)]
@@ -101,6 +104,7 @@ pub struct Daemon {
 /// Refuses a configuration that [`Daemon::start`] would refuse, without starting anything.
 pub fn check(configuration: &Configuration) -> Result<(), Error> {
     configuration.credentials()?;
+    configuration.proxy_token()?;
     open_tls(configuration)?;
     Ok(())
 }
@@ -114,6 +118,7 @@ impl Daemon {
             reaper,
         } = options;
         let credentials = configuration.credentials()?;
+        let proxy_token = configuration.proxy_token()?;
         let tls = open_tls(&configuration)?;
         let layout = Layout::new(std::path::absolute(&state).unwrap_or(state));
         layout
@@ -125,13 +130,27 @@ impl Daemon {
         };
         let store: Arc<dyn Store> =
             Arc::new(Embedded::open(&layout.store()).map_err(Error::Store)?);
+        let traffic = Arc::new(Traffic::default());
+        let manifest = manifest.map(Arc::new);
+        let tasks = manifest.clone().zip(process.as_ref().map(Driver::observe));
+        let sight = Sight {
+            snapshots: store.watch(),
+            tasks,
+        };
+        let proxies = Arc::new(Proxies::new(traffic, sight));
         let workload = match manifest.zip(process) {
             Some((manifest, process)) => {
                 let ambient = SystemAmbient {
                     account: configuration.account.clone(),
                 };
-                let workload =
-                    Workload::start(manifest, &layout, process, Arc::clone(&store), ambient);
+                let workload = Workload::start(
+                    manifest,
+                    &layout,
+                    process,
+                    Arc::clone(&store),
+                    ambient,
+                    Arc::clone(&proxies),
+                );
                 Some(Arc::new(workload.await?))
             }
             None => None,
@@ -149,6 +168,9 @@ impl Daemon {
             store,
             since: ambient::now(),
             token: token.clone(),
+            proxy_token,
+            proxies,
+            is_tolerant: configuration.is_tolerant(),
             stopping: stopping.clone(),
         });
         let mut listeners = Listeners {

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::actuator::LocalActuator;
 use crate::feed::Feed;
+use crate::proxies::Proxies;
 use crate::traffic::Traffic;
 
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Engine {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) plane: Arc<DataPlane>,
     pub(crate) feed: Arc<Feed>,
+    /// Those that run elsewhere.
+    pub(crate) proxies: Arc<Proxies>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) actuator: Arc<LocalActuator>,
     pub(crate) executor: Executor,
@@ -101,7 +104,7 @@ impl Engine {
         driver: Arc<dyn Driver>,
         plane: Arc<DataPlane>,
         feed: Arc<Feed>,
-        traffic: Arc<Traffic>,
+        proxies: Arc<Proxies>,
         actuator: Arc<LocalActuator>,
         executor: Executor,
     ) -> Self {
@@ -111,7 +114,8 @@ impl Engine {
             driver,
             plane,
             feed,
-            traffic,
+            traffic: Arc::clone(&proxies.traffic),
+            proxies,
             actuator,
             executor,
             handles: Mutex::default(),
@@ -308,6 +312,8 @@ impl Engine {
         };
         self.handles().insert(service, handle);
         if release.state.ended.is_none() {
+            let split = self.manifest.route(&release.id.service).path();
+            self.traffic.judge(&split, &release.state.reports);
             let stop = self.stop.subscribe();
             tokio::spawn(runner::run(
                 Arc::clone(self),

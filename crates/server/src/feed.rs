@@ -71,6 +71,11 @@ impl Feed {
         self.carried.subscribe()
     }
 
+    /// Every node that has a proxy here.
+    pub(crate) async fn carrying(&self) -> Vec<String> {
+        self.current.lock().await.views.keys().cloned().collect()
+    }
+
     /// Where a node's callers, or the gateway's, connect.
     pub(crate) async fn address(&self, node: &ResourceId) -> Option<SocketAddr> {
         self.current

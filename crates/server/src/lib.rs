@@ -18,6 +18,7 @@ mod listener;
 mod metrics;
 mod ports;
 mod presence;
+mod proxies;
 mod registry;
 mod steering;
 mod throttle;

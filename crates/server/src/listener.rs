@@ -1,9 +1,11 @@
-//! The API's door: accepts connections, in TLS where it is configured, and serves HTTP/1.1 on them.
+//! The API's door: accepts connections, in TLS where it is configured, and serves HTTP/1.1 or HTTP/2 on them.
 //!
+//! HTTP/2 is what proxies speak, by ALPN or, in clear text, by its preface.
 //! No client can hold the server up. A handshake, the head of a request and the silence between two
 //! requests end by a time-out, a client that does not read its answer is cut off by the kernel, and beyond
 //! a number of connections the next one waits. Bodies have their own limits ([`crate::api`]).
 
+mod preface;
 pub(crate) mod tls;
 
 use std::io;
@@ -15,9 +17,9 @@ use axum::Router;
 use axum::body::Body;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -35,6 +37,12 @@ const LARGEST_HEAD: usize = 64 * 1024;
 
 /// Fields of a request's head.
 const MOST_HEADERS: usize = 100;
+
+/// Requests at once on an HTTP/2 connection: a proxy needs one.
+const MOST_STREAMS: u32 = 16;
+
+/// An HTTP/2 connection without traffic is asked for a sign of life so often.
+const PING: Duration = Duration::from_secs(15);
 
 /// How long the kernel keeps trying to send to a client that takes nothing.
 const UNREAD_LIMIT: Duration = Duration::from_secs(30);
@@ -114,7 +122,15 @@ impl Connection {
     async fn serve(mut self, stream: TcpStream, watcher: Watcher) {
         cut_off_when_unread(&stream);
         let Some(tls) = self.tls.take() else {
-            return self.converse(stream, watcher).await;
+            let seen = timeout(self.limits.head_time.0, preface::is_http2(&stream));
+            let seen = tokio::select! {
+                seen = seen => seen,
+                _ = self.stopped.wait_for(|stop| *stop) => return,
+            };
+            return match seen {
+                Ok(Ok(is_http2)) => self.converse(stream, is_http2, watcher).await,
+                _ => tracing::debug!(peer = %self.peer, "a connection said nothing"),
+            };
         };
         let handshake = timeout(self.limits.handshake_time.0, tls.accept(stream));
         // Nothing was asked yet, so a stop need not wait.
@@ -123,29 +139,49 @@ impl Connection {
             _ = self.stopped.wait_for(|stop| *stop) => return,
         };
         match stream {
-            Ok(Ok(stream)) => self.converse(stream, watcher).await,
+            Ok(Ok(stream)) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                self.converse(stream, is_http2, watcher).await;
+            }
             _ => tracing::debug!(peer = %self.peer, "a TLS handshake failed"),
         }
     }
 
     /// Answers one request after the other; a stop lets the one in flight end.
-    async fn converse<S>(self, stream: S, watcher: Watcher)
+    async fn converse<S>(self, stream: S, is_http2: bool, watcher: Watcher)
     where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { peer, router, .. } = self;
+        let Self {
+            peer,
+            router,
+            limits,
+            ..
+        } = self;
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
             router.clone().call(request)
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_time.0)
-            .max_buf_size(LARGEST_HEAD)
-            .max_headers(MOST_HEADERS)
-            .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
+        let stream = TokioIo::new(stream);
+        let served = if is_http2 {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(MOST_STREAMS)
+                .max_header_list_size(LARGEST_HEAD as u32)
+                .keep_alive_interval(PING)
+                .serve_connection(stream, service);
+            watcher.watch(connection).await
+        } else {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.head_time.0)
+                .max_buf_size(LARGEST_HEAD)
+                .max_headers(MOST_HEADERS)
+                .serve_connection(stream, service);
+            watcher.watch(connection).await
+        };
+        if let Err(error) = served {
             tracing::debug!(%peer, %error, "a connection broke off");
         }
     }

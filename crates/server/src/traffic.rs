@@ -1,4 +1,6 @@
-//! What the proxies counted: totals by arm for people, and evidence by share for the judge.
+//! What the proxies counted, here and elsewhere: totals by arm for people, and evidence by share for the judge.
+
+mod pending;
 
 mod users;
 
@@ -12,11 +14,11 @@ use proxy::DataPlane;
 use users::Users;
 use view::observe::{Arm, Cell, Kind, Latency, Outcome};
 
+pub(crate) use pending::{Evidence, Origin, Receipt};
+use pending::{Pending, Queue, reports_of};
+
 /// Rates are averages over this long.
 const WINDOW: Duration = Duration::from_secs(3);
-
-/// Counts that nobody has judged yet are forgotten beyond this many sets of weights in force.
-const MOST_PENDING: usize = 256;
 
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
@@ -29,8 +31,8 @@ struct Inner {
     /// Likewise of requests that named their arm.
     pinned: HashMap<(String, String), Totals>,
     users: HashMap<String, Users>,
-    /// Cells by split that no release has taken as evidence yet, oldest first.
-    pending: HashMap<String, VecDeque<Cell>>,
+    /// Cells by split that no release has taken as evidence yet.
+    pending: HashMap<String, Queue>,
 }
 
 /// One arm of one split, since the server started.
@@ -79,12 +81,21 @@ impl Traffic {
     /// Asks the data plane for what is new.
     pub(crate) async fn collect(&self, plane: &DataPlane, now: Timestamp) {
         let observations = plane.observe().await;
+        let cells = observations
+            .into_iter()
+            .flat_map(|observations| observations.cells);
+        self.add(cells, None, now);
+    }
+
+    /// Takes in the counts of a remote proxy's report.
+    pub(crate) fn receive(&self, cells: Vec<Cell>, origin: Origin, now: Timestamp) {
+        self.add(cells, Some(origin), now);
+    }
+
+    fn add(&self, cells: impl IntoIterator<Item = Cell>, origin: Option<Origin>, now: Timestamp) {
         let mut guard = self.lock();
         let inner = &mut *guard;
-        for mut cell in observations
-            .into_iter()
-            .flat_map(|observations| observations.cells)
-        {
+        for mut cell in cells {
             let totals = match cell.kind {
                 Kind::Drawn | Kind::Kept => &mut inner.arms,
                 Kind::Pinned => &mut inner.pinned,
@@ -101,12 +112,23 @@ impl Traffic {
                 }
                 Kind::Pinned => continue,
             }
-            let pending = inner.pending.entry(cell.split.clone()).or_default();
-            pending.push_back(cell);
-            if pending.len() > MOST_PENDING {
-                pending.pop_front();
-            }
+            let queue = inner.pending.entry(cell.split.clone()).or_default();
+            let origin = origin.clone();
+            queue.push(Pending { cell, origin });
         }
+    }
+
+    /// A release judges the split from now on; its journal holds these reports of remote proxies.
+    pub(crate) fn judge(&self, split: &str, reports: &BTreeMap<String, u64>) {
+        let mut inner = self.lock();
+        let queue = inner.pending.entry(split.to_owned()).or_default();
+        queue.judge(reports);
+    }
+
+    /// The release has ended: nobody needs the rest.
+    pub(crate) fn dismiss(&self, split: &str) {
+        let dismissed = self.lock().pending.remove(split);
+        drop(dismissed);
     }
 
     pub(crate) fn arm(&self, split: &str, arm: &str) -> Totals {
@@ -138,15 +160,29 @@ impl Traffic {
     }
 
     /// What came in since the last call, as evidence about `canary`; every other arm is the stable side.
-    pub(crate) fn take_evidence(&self, split: &str, canary: &str) -> Batch {
-        let cells = self.lock().pending.remove(split).unwrap_or_default();
-        Batch {
-            levels: cells
-                .iter()
-                .filter_map(|cell| level(cell, canary))
-                .collect(),
-            restarts: Vec::new(),
+    pub(crate) fn take_evidence(&self, split: &str, canary: &str) -> Evidence {
+        let mut inner = self.lock();
+        let cells = inner.pending.get_mut(split).map(Queue::take);
+        drop(inner);
+        let cells = cells.unwrap_or_default();
+        let levels = cells
+            .iter()
+            .filter_map(|pending| level(&pending.cell, canary));
+        Evidence {
+            batch: Batch {
+                levels: levels.collect(),
+                restarts: Vec::new(),
+            },
+            reports: reports_of(&cells),
+            cells,
         }
+    }
+
+    /// Puts back evidence that could not be written down.
+    pub(crate) fn give_back(&self, split: &str, evidence: Evidence) {
+        let mut inner = self.lock();
+        let queue = inner.pending.entry(split.to_owned()).or_default();
+        queue.give_back(evidence.cells);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

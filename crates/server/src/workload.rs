@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::feed::Feed;
 use crate::layout::Layout;
 use crate::ports::Ports;
-use crate::traffic::Traffic;
+use crate::proxies::Proxies;
 
 /// How often the proxies' counts are collected while no release asks for them.
 const COLLECT: Duration = Duration::from_millis(200);
@@ -42,13 +42,13 @@ pub(crate) struct Workload {
 impl Workload {
     /// Adopts tasks, lets traffic in and goes on with releases.
     pub(crate) async fn start(
-        manifest: Manifest,
+        manifest: Arc<Manifest>,
         layout: &Layout,
         process: Process,
         store: Arc<dyn Store>,
         ambient: SystemAmbient,
+        proxies: Arc<Proxies>,
     ) -> Result<Self, Error> {
-        let manifest = Arc::new(manifest);
         let process = Arc::new(process);
         let driver: Arc<dyn Driver> = Arc::clone(&process) as _;
         let images = Images::open(layout.images()).map_err(Error::Images)?;
@@ -80,7 +80,7 @@ impl Workload {
             driver,
             plane,
             Arc::clone(&feed),
-            Arc::new(Traffic::default()),
+            proxies,
             actuator,
             executor,
         ));

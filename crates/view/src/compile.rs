@@ -16,30 +16,41 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::{Kind, ResourceId, Snapshot};
+use serde::{Deserialize, Serialize};
 
 use crate::NodeView;
 
 /// Where a proxy binds what App Mesh leaves to the machine it runs on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Binding {
     /// The address of every listener.
     pub address: IpAddr,
     /// Where the node's own calls leave; none where it makes none through this proxy.
     pub egress_port: Option<u16>,
+    /// The address for those calls, if not that of the other listeners.
+    pub egress_address: Option<IpAddr>,
+    /// Where calls to the node arrive if it has one listener, and `ingress_ports` does not name it.
+    pub ingress_port: Option<u16>,
     /// Where calls to the node arrive, by the port of the node's listener. A listener that is not named
     /// here has no ingress: its callers reach the application itself.
     pub ingress_ports: BTreeMap<u16, u16>,
+    /// The application's ports by those of the node's listeners, where they differ.
+    pub application_ports: BTreeMap<u16, u16>,
     /// Other ports for a virtual gateway's listeners than their own.
     pub gateway_ports: BTreeMap<u16, u16>,
 }
 
 impl Binding {
     /// As App Mesh's sidecar: everything on all addresses, ingress at 15000, egress at 15001.
-    pub fn sidecar(listener_port: u16) -> Self {
+    pub fn sidecar() -> Self {
         Self {
             address: Ipv4Addr::UNSPECIFIED.into(),
             egress_port: Some(15001),
-            ingress_ports: BTreeMap::from([(listener_port, 15000)]),
+            egress_address: None,
+            ingress_port: Some(15000),
+            ingress_ports: BTreeMap::new(),
+            application_ports: BTreeMap::new(),
             gateway_ports: BTreeMap::new(),
         }
     }
@@ -49,7 +60,10 @@ impl Binding {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),
             egress_port: None,
+            egress_address: None,
+            ingress_port: None,
             ingress_ports: BTreeMap::new(),
+            application_ports: BTreeMap::new(),
             gateway_ports: BTreeMap::new(),
         }
     }

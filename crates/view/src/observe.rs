@@ -41,7 +41,7 @@ pub enum Kind {
     Pinned,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
     /// The virtual node's name.
     pub name: String,

@@ -1,7 +1,7 @@
 //! `serin status`: services with their versions, traffic and releases.
 
 use jiff::Timestamp;
-use server::api::types::{ReleaseStatus, Role, ServiceStatus, Status, VersionStatus};
+use server::api::types::{ProxyStatus, ReleaseStatus, Role, ServiceStatus, Status, VersionStatus};
 
 use super::progress::Progress;
 use super::{moment, number, table, verdict};
@@ -34,7 +34,67 @@ pub fn mesh(status: &Status, now: Timestamp) -> Vec<Line> {
         lines.push(Line::new());
         lines.extend(self::service(service, now));
     }
+    lines.extend(proxies(&status.proxies, now));
     lines
+}
+
+/// Proxies elsewhere, and what is amiss with any.
+fn proxies(proxies: &[ProxyStatus], now: Timestamp) -> Vec<Line> {
+    let remote = proxies.iter().filter(|proxy| proxy.instance.is_some());
+    let mut lines: Vec<Line> = remote.map(|proxy| self::proxy(proxy, now)).collect();
+    if !lines.is_empty() {
+        lines.insert(0, Line::new());
+    }
+    for proxy in proxies {
+        let amiss = |what: String| {
+            Line::new()
+                .bad("! ")
+                .strong(&proxy.node)
+                .plain(format!(" {what}"))
+        };
+        lines.extend(proxy.refused.iter().map(|refused| {
+            amiss(format!(
+                "keeps its last view, revision {} is refused: {}",
+                refused.revision, refused.reason
+            ))
+        }));
+        lines.extend(proxy.refusals.iter().map(|refusal| {
+            amiss(format!(
+                "cannot carry {}: {}",
+                refusal.resource, refusal.reason
+            ))
+        }));
+        let endpoints = proxy.endpoints.iter().map(|endpoint| {
+            let state = match endpoint.ejected {
+                true => "ejected for its errors",
+                false => "unhealthy",
+            };
+            let reason = endpoint.reason.iter().map(|reason| format!(": {reason}"));
+            amiss(format!(
+                "finds {} of {} {state}{}",
+                endpoint.address,
+                endpoint.virtual_node,
+                reason.collect::<String>()
+            ))
+        });
+        lines.extend(endpoints);
+    }
+    lines
+}
+
+fn proxy(proxy: &ProxyStatus, now: Timestamp) -> Line {
+    let line = Line::new().plain("proxy ").strong(&proxy.node);
+    let line = match (proxy.connected, proxy.revision) {
+        (true, Some(revision)) => line
+            .good("  connected")
+            .plain(format!(", revision {revision}")),
+        (true, None) => line.plain("  connected, without a view"),
+        (false, _) => line.bad(format!(
+            "  away since {}",
+            moment::ago(&proxy.last_seen, now)
+        )),
+    };
+    line.faint(format!(", version {}", proxy.version))
 }
 
 pub fn service(service: &ServiceStatus, now: Timestamp) -> Vec<Line> {

@@ -17,7 +17,7 @@ use std::process::Command;
 use graph::Graph;
 
 /// The arrows of the picture: each crate, and the crates that it may know.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("judge", &[]),
     ("compute", &[]),
@@ -25,6 +25,9 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("store", &["model"]),
     ("view", &["model"]),
     ("proxy", &["view"]),
+    ("link", &["view"]),
+    ("admin", &["view", "proxy"]),
+    ("sidecar", &["view", "proxy", "link"]),
     ("sigv4", &[]),
     ("interchange", &["model"]),
     ("appmesh", &["model", "store"]),
@@ -36,7 +39,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
         "server",
         &[
             "model", "store", "view", "proxy", "judge", "release", "compute", "image", "appmesh",
-            "sigv4",
+            "sigv4", "link",
         ],
     ),
     (
@@ -50,6 +53,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "compute",
             "judge",
             "interchange",
+            "sidecar",
+            "admin",
         ],
     ),
     ("testkit", &[]),
@@ -62,7 +67,7 @@ const RUNTIMES: &[&str] = &["tokio", "mio", "async-io", "smol"];
 const HTTP: &[&str] = &["hyper", "hyper-util", "h2", "http", "axum", "reqwest"];
 
 /// What must not be among a crate's dependencies, however far down.
-const KEPT_OUT: [(&str, &[&[&str]], &str); 5] = [
+const KEPT_OUT: [(&str, &[&[&str]], &str); 6] = [
     (
         "model",
         &[RUNTIMES, HTTP],
@@ -72,6 +77,11 @@ const KEPT_OUT: [(&str, &[&[&str]], &str); 5] = [
         "view",
         &[RUNTIMES, HTTP],
         "it is pure: it compiles a snapshot and does no I/O",
+    ),
+    (
+        "link",
+        &[RUNTIMES, HTTP],
+        "it is pure: the conversation is tested without sockets and clocks",
     ),
     (
         "judge",

@@ -12,3 +12,4 @@ mod load;
 mod mesh;
 mod serin;
 mod serve;
+mod sidecar;

@@ -37,6 +37,15 @@ enum State {
 
 const NEXT_SIZE: State = State::Size { size: 0, digits: 0 };
 
+impl State {
+    fn is_trailer(self) -> bool {
+        matches!(
+            self,
+            Self::TrailerStart | Self::TrailerName | Self::TrailerValue | Self::TrailerLineFeed
+        )
+    }
+}
+
 impl Chunked {
     pub(crate) fn new() -> Self {
         Self {
@@ -55,7 +64,18 @@ impl Chunked {
     pub(crate) fn decode<'b>(
         &mut self,
         bytes: &'b [u8],
+        data: impl FnMut(&'b [u8]),
+    ) -> Result<usize, Malformed> {
+        self.decode_with_trailers(bytes, data, |_| {})
+    }
+
+    /// As `decode`, and gives the trailer section to `trailer` byte by byte, but for its last line,
+    /// which is empty.
+    pub(crate) fn decode_with_trailers<'b>(
+        &mut self,
+        bytes: &'b [u8],
         mut data: impl FnMut(&'b [u8]),
+        mut trailer: impl FnMut(u8),
     ) -> Result<usize, Malformed> {
         let mut at = 0;
         while at < bytes.len() {
@@ -74,14 +94,18 @@ impl Chunked {
             if self.is_done() {
                 break;
             }
-            self.state = self.after(bytes[at])?;
+            let before = self.state;
+            self.state = self.after(before, bytes[at])?;
+            if before.is_trailer() && self.state != State::LastLineFeed {
+                trailer(bytes[at]);
+            }
             at += 1;
         }
         Ok(at)
     }
 
-    fn after(&mut self, byte: u8) -> Result<State, Malformed> {
-        Ok(match (self.state, byte) {
+    fn after(&mut self, state: State, byte: u8) -> Result<State, Malformed> {
+        Ok(match (state, byte) {
             (State::Size { size, digits }, byte) if byte.is_ascii_hexdigit() => {
                 if digits == MAX_SIZE_DIGITS {
                     return Err(Malformed::ChunkSize);

@@ -44,6 +44,10 @@ pub(crate) enum Malformed {
     ChunkEnd,
     #[error("the trailers are not valid or too long")]
     Trailers,
+    #[error("the HTTP/2 message is not valid")]
+    Http2,
+    #[error("a field has no place in HTTP/2")]
+    Field,
     #[error("the connection was switched to another protocol unasked")]
     SwitchedUnasked,
 }

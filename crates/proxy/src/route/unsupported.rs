@@ -10,9 +10,6 @@ const ELSEWHERE: &str =
 
 /// Why requests cannot be sent there.
 pub(super) fn of_cluster(cluster: &Cluster) -> Option<String> {
-    if !matches!(cluster.protocol, Protocol::Http | Protocol::Tcp) {
-        return Some(not_yet(name(cluster.protocol)));
-    }
     if let Some(reason) = cluster
         .tls
         .as_ref()
@@ -29,12 +26,10 @@ pub(super) fn of_cluster(cluster: &Cluster) -> Option<String> {
 
 /// Why nothing can be let in there.
 pub(super) fn of_listener(listener: &Listener) -> Option<String> {
-    match (listener.protocol, &listener.entry) {
-        (Protocol::Http, _) | (Protocol::Tcp, Entry::Ingress { .. } | Entry::Service { .. }) => {}
-        (Protocol::Tcp, Entry::Egress { .. } | Entry::Gateway { .. }) => {
-            return Some("a TCP connection names no service to route it to".to_owned());
-        }
-        (protocol, _) => return Some(not_yet(name(protocol))),
+    if let (Protocol::Tcp, Entry::Egress { .. } | Entry::Gateway { .. }) =
+        (listener.protocol, &listener.entry)
+    {
+        return Some("a TCP connection names no service to route it to".to_owned());
     }
     let strict = listener
         .tls

@@ -6,6 +6,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use view::{Certificate, Trust};
@@ -45,6 +46,15 @@ pub struct CertificateStatus {
     pub certificates: Vec<CertificateFacts>,
     /// Why the source's present content is not used.
     pub error: Option<String>,
+}
+
+impl CertificateStatus {
+    /// When the first of the certificates in force ends, in seconds since 1970.
+    pub fn first_end(&self) -> Option<u64> {
+        let ends = self.certificates.iter().map(|facts| facts.not_after);
+        let first = ends.min()?.duration_since(SystemTime::UNIX_EPOCH);
+        Some(first.unwrap_or_default().as_secs())
+    }
 }
 
 /// What a configuration is built of.

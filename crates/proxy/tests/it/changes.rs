@@ -205,8 +205,8 @@ async fn a_view_that_cannot_run_is_refused_and_the_last_good_one_goes_on() {
             "regular expression",
         ),
         (
-            refused(|view| view.listeners[0].protocol = Protocol::Grpc),
-            "lds_ingress because this proxy does not support gRPC yet",
+            refused(|view| view.listeners[0].protocol = Protocol::Tcp),
+            "lds_ingress because a TCP connection names no service to route it to",
         ),
         (
             refused(|view| view.services[0].routes[0].split.targets[0].cluster = 7),

@@ -8,6 +8,8 @@ mod discovery;
 mod draining;
 mod failures;
 mod http;
+mod http2;
+mod http2_peers;
 mod mesh;
 mod observations;
 mod outliers;

@@ -390,7 +390,8 @@ fn slow_requests_of_the_warm_up_do_not_speak_against_the_canary() {
         state.request.limits.warm_up = TextDuration(Duration::from_secs(10));
         happen(&mut state, 0, set(percent(50)));
         for round in 0..10 {
-            let Event::Observed { mut batch } = observed(percent(50), (100, 0), (100, 0)) else {
+            let Event::Observed { mut batch, .. } = observed(percent(50), (100, 0), (100, 0))
+            else {
                 unreachable!()
             };
             let latency = &mut batch.levels[0].latency;
@@ -400,7 +401,12 @@ fn slow_requests_of_the_warm_up_do_not_speak_against_the_canary() {
             latency
                 .canary
                 .add(judge::Bin::of(Duration::from_secs(seconds)), 100);
-            happen(&mut state, second + round, Event::Observed { batch });
+            let reports = std::collections::BTreeMap::new();
+            happen(
+                &mut state,
+                second + round,
+                Event::Observed { batch, reports },
+            );
         }
         state.judge.decision()
     };

@@ -49,7 +49,7 @@ fn sentence(event: &Event) -> String {
         Event::TasksHealthy => "all tasks are healthy".to_owned(),
         Event::ShareSet { share, reason, .. } => format!("share set to {share}: {reason}"),
         Event::Ordered { order, by } => format!("{order}, ordered by {by}"),
-        Event::Observed { batch } => {
+        Event::Observed { batch, .. } => {
             let count = |of: fn(&Tally) -> u64| {
                 batch
                     .levels

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{export, follow, import, logs, releases, services};
+use super::{export, follow, import, logs, proxies, releases, services};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,6 +12,7 @@ use super::{export, follow, import, logs, releases, services};
     paths(
         services::status,
         services::service,
+        proxies::list,
         releases::create,
         releases::list,
         releases::show,

@@ -32,6 +32,7 @@ pub(super) async fn status(State(server): State<Arc<Server>>) -> Result<Json<Sta
         since: time(server.since),
         meshes: snapshot.meshes().map(mesh_status(&snapshot)).collect(),
         services,
+        proxies: super::proxies::all(&server).await,
     }))
 }
 

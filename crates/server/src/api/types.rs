@@ -18,6 +18,72 @@ pub struct Status {
     /// Every mesh in the store, the manifest's and those made through the App Mesh API.
     pub meshes: Vec<MeshStatus>,
     pub services: Vec<ServiceStatus>,
+    /// Every proxy that is connected or was not long ago, this server's own first.
+    pub proxies: Vec<ProxyStatus>,
+}
+
+/// One node's proxy.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyStatus {
+    /// `mesh/M/virtualNode/N` or `mesh/M/virtualGateway/G`.
+    pub node: String,
+    /// The process; none for the server's own.
+    pub instance: Option<String>,
+    /// Of the program.
+    pub version: String,
+    pub connected: bool,
+    pub last_seen: String,
+    /// The newest revision of the mesh that it acts on.
+    pub revision: Option<u64>,
+    /// A view that it could not apply: it keeps the one before.
+    pub refused: Option<RefusedView>,
+    /// Parts of its view that it cannot carry.
+    pub refusals: Vec<ProxyRefusal>,
+    /// Endpoints that are unhealthy or ejected.
+    pub endpoints: Vec<ProxyEndpoint>,
+    pub certificates: Vec<ProxyCertificate>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedView {
+    pub revision: u64,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyRefusal {
+    /// The listener or cluster, by its name in the view.
+    pub resource: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyEndpoint {
+    pub cluster: String,
+    pub virtual_node: String,
+    pub address: String,
+    pub healthy: bool,
+    /// Left out for its errors.
+    pub ejected: bool,
+    /// Why its last check failed.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyCertificate {
+    /// The listener or cluster that it is for, by its name in the view.
+    pub resource: String,
+    /// The file or secret it came from.
+    pub source: String,
+    /// When the first of them ends; none where there is no certificate.
+    pub not_after: Option<String>,
+    /// Why what the source holds now is not used.
+    pub error: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -55,6 +55,10 @@ pub(super) async fn run(
             Err(error) => recover(&engine, &mut release, &progress, &error).await,
         }
     }
+    if release.state.ended.is_some() {
+        let split = engine.manifest.route(&release.id.service).path();
+        engine.traffic.dismiss(&split);
+    }
     tracing::info!(release = %release.id, ended = ?release.state.ended, "release stops");
 }
 
@@ -132,7 +136,11 @@ async fn recover(
     )));
     tokio::time::sleep(RETRY).await;
     match engine.executor.resume(release.id.clone()).await {
-        Ok(resumed) => *release = resumed,
+        Ok(resumed) => {
+            let split = engine.manifest.route(&resumed.id.service).path();
+            engine.traffic.judge(&split, &resumed.state.reports);
+            *release = resumed;
+        }
         Err(error) => {
             tracing::error!(release = %release.id, error = chain(&error), "could not read the journal")
         }
@@ -142,8 +150,11 @@ async fn recover(
 /// The order matters: counts are collected after the proxies carry the newest weights, so that a side
 /// without requests in flight then can get no new ones.
 async fn look(engine: &Engine, release: &Release) -> World {
-    let settled = *engine.feed.carried().borrow() >= engine.store.snapshot().revision();
     let now = engine.executor.ambient.now();
+    let revision = engine.store.snapshot().revision();
+    let mesh = engine.manifest.mesh.as_str();
+    let settled = *engine.feed.carried().borrow() >= revision
+        && engine.proxies.all_carry(mesh, revision, now);
     engine.traffic.collect(&engine.plane, now).await;
     let request = &release.state.request;
     let split = engine.manifest.route(&request.service).path();
@@ -180,16 +191,23 @@ async fn note_evidence(
         return Ok(());
     };
     let split = engine.manifest.route(&release.state.request.service).path();
-    let mut batch = engine.traffic.take_evidence(&split, &canary);
-    let ends = restarts_since_last(engine, &release.state, restarts);
-    batch.restarts.extend(ends);
+    let evidence = engine.traffic.take_evidence(&split, &canary);
+    let mut batch = evidence.batch.clone();
+    batch
+        .restarts
+        .extend(restarts_since_last(engine, &release.state, restarts));
     if batch.levels.is_empty() && batch.restarts.is_empty() {
         return Ok(());
     }
-    engine
-        .executor
-        .append(release, Event::Observed { batch })
-        .await
+    let noted = Event::Observed {
+        batch,
+        reports: evidence.reports.clone(),
+    };
+    let appended = engine.executor.append(release, noted).await;
+    if appended.is_err() {
+        engine.traffic.give_back(&split, evidence);
+    }
+    appended
 }
 
 /// While both versions serve.

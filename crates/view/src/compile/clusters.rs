@@ -1,6 +1,6 @@
 //! Clusters: how the endpoints of a virtual node's listener are found, checked and spoken to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::Snapshot;
@@ -81,10 +81,9 @@ impl<'s> Clusters<'s> {
         &mut self,
         node: &str,
         listener: &spec::Listener,
-        address: IpAddr,
+        address: SocketAddr,
     ) -> usize {
         let port = port(listener.port_mapping.port);
-        let address = SocketAddr::new(address, port);
         let protocol = protocol(listener.port_mapping.protocol);
         self.clusters.push((
             port,

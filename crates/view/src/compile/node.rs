@@ -20,8 +20,15 @@ pub(super) fn compile(
     let mut listeners = Vec::new();
     for listener in spec.listeners() {
         let listener_port = port(listener.port_mapping.port);
-        if let Some(&bind_port) = binding.ingress_ports.get(&listener_port) {
-            let cluster = clusters.add_local(node.name(), listener, local_application(spec));
+        let only = binding.ingress_port.filter(|_| spec.listeners().len() == 1);
+        let named = binding.ingress_ports.get(&listener_port).copied();
+        if let Some(bind_port) = named.or(only) {
+            let application_port = binding.application_ports.get(&listener_port);
+            let application = SocketAddr::new(
+                local_application(spec),
+                application_port.copied().unwrap_or(listener_port),
+            );
+            let cluster = clusters.add_local(node.name(), listener, application);
             listeners.push(ingress(
                 spec,
                 listener,
@@ -50,7 +57,10 @@ pub(super) fn compile(
             node,
             spec,
             hosts,
-            SocketAddr::new(binding.address, egress_port),
+            SocketAddr::new(
+                binding.egress_address.unwrap_or(binding.address),
+                egress_port,
+            ),
         ));
         listeners.extend(tcp);
     }

@@ -50,12 +50,7 @@ impl Mesh {
 
     /// What the frontend's sidecar sees.
     fn view(&self) -> NodeView {
-        compile(
-            self.0.snapshot(),
-            &node("frontend"),
-            &Binding::sidecar(3000),
-        )
-        .unwrap()
+        compile(self.0.snapshot(), &node("frontend"), &Binding::sidecar()).unwrap()
     }
 
     /// The routes to crystal, first match first.
@@ -374,7 +369,7 @@ fn what_is_not_there_leads_nowhere() {
     let unprovided = Mesh::of_the_workshop().with(service(CRYSTAL), json!({}));
     assert_eq!(unprovided.routes(), []);
 
-    let binding = Binding::sidecar(3000);
+    let binding = Binding::sidecar();
     let missing = node("nobody");
     let refused = compile(mesh.0.snapshot(), &missing, &binding).unwrap_err();
     assert_eq!(refused, Error::Missing(missing));

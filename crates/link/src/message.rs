@@ -1,0 +1,187 @@
+//! What the two sides say.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use view::Binding;
+use view::observe::Cell;
+
+use crate::Change;
+
+/// From a proxy to its server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Upward {
+    /// The first message of every stream.
+    Hello(Hello),
+    /// Every worker of the proxy uses the view of this revision.
+    Applied {
+        revision: u64,
+    },
+    /// The proxy keeps the view before, and tries this one again.
+    Refused {
+        revision: u64,
+        reason: String,
+    },
+    Report(Report),
+    /// Sent when it changes, and now and then to show that the proxy lives.
+    Condition(Condition),
+    /// The proxy ends; nothing more comes.
+    Goodbye,
+}
+
+/// From a server to a proxy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Downward {
+    View(Box<Change>),
+    /// Every report up to this number is kept for good: forget them.
+    Taken {
+        through: u64,
+    },
+}
+
+/// Who asks, and where it can bind what the view leaves to its machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello {
+    /// `mesh/M/virtualNode/N` or `mesh/M/virtualGateway/G`.
+    pub node: String,
+    /// Tells this process from every other one; reports are numbered within it.
+    pub instance: String,
+    /// Of the program.
+    pub version: String,
+    pub binding: Binding,
+    /// The revision of the view that it runs now, from its disk or from an earlier stream.
+    pub holds: Option<u64>,
+}
+
+/// What was counted since the report before. Each cell carries the weights in force when its requests drew
+/// their arm, so it is the same evidence whenever it arrives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Counted from 1.
+    pub number: u64,
+    pub cells: Vec<Cell>,
+}
+
+/// How a proxy is: whatever is not as its view would have it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Condition {
+    pub refusals: Vec<RefusedPart>,
+    /// Endpoints that are unhealthy or ejected.
+    pub endpoints: Vec<EndpointState>,
+    pub certificates: Vec<CertificateState>,
+}
+
+/// A part of the view that the proxy cannot carry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedPart {
+    pub resource: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointState {
+    pub cluster: String,
+    pub virtual_node: String,
+    pub address: SocketAddr,
+    pub healthy: bool,
+    pub ejected: bool,
+    /// Why its last check failed.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateState {
+    /// The listener or cluster that it is for, by its name in the view.
+    pub resource: String,
+    /// The file or secret it came from.
+    pub source: String,
+    /// Seconds since 1970, as the first that ends says; none where there is no certificate.
+    pub not_after: Option<u64>,
+    /// Why what the source holds now is not used.
+    pub error: Option<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "report {} of {} cells", self.number, self.cells.len())
+    }
+}
+
+impl Report {
+    /// Whether its counts are ones that a proxy can have counted: their sums over many reports fit.
+    pub fn is_plausible(&self) -> bool {
+        const MOST: u64 = 1 << 40;
+        self.cells.iter().flat_map(|cell| &cell.arms).all(|arm| {
+            let counts = arm.outcomes.values().copied();
+            let latencies = arm.latency.buckets().map(|(_, count)| count);
+            counts.chain(latencies).all(|count| count < MOST) && arm.routed < MOST
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use view::observe::{Arm, Kind, Outcome};
+
+    fn arm(count: u64) -> Arm {
+        let mut arm = Arm {
+            name: "n".into(),
+            weight: 5,
+            routed: count,
+            outcomes: BTreeMap::from([(Outcome::ServerError, count)]),
+            ..Arm::default()
+        };
+        arm.latency.add(700, count);
+        arm
+    }
+
+    fn report(count: u64) -> Report {
+        let cell = Cell {
+            split: "s".into(),
+            kind: Kind::default(),
+            arms: vec![arm(count)],
+        };
+        Report {
+            number: 7,
+            cells: vec![cell],
+        }
+    }
+
+    #[test]
+    fn messages_are_heard_as_they_were_said() {
+        let mut binding = Binding::sidecar();
+        binding.ingress_ports.insert(8080, 15080);
+        let hello = Hello {
+            node: "mesh/m/virtualNode/n".into(),
+            instance: "i".into(),
+            version: "1".into(),
+            binding,
+            holds: Some(3),
+        };
+        for message in [
+            Upward::Hello(hello),
+            Upward::Report(report(2)),
+            Upward::Condition(Condition::default()),
+            Upward::Applied { revision: 4 },
+            Upward::Goodbye,
+        ] {
+            let text = serde_json::to_vec(&message).unwrap();
+            assert_eq!(serde_json::from_slice::<Upward>(&text).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn counts_that_nobody_can_have_counted_are_not_plausible() {
+        assert!(report(1_000_000).is_plausible());
+        assert!(!report(u64::MAX).is_plausible());
+    }
+}

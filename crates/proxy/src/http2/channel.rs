@@ -1,0 +1,328 @@
+//! A worker's HTTP/2 connections to one endpoint: few, shared by many requests, opened on demand.
+//!
+//! A request joins an open connection that has room, or one that is being opened. A connection that
+//! broke, is leaving, or is old gets no new streams; it goes when its last stream has ended. A peer that
+//! no longer answers pings while streams wait for it is given up.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Builder, Connection, SendRequest};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+
+use super::{
+    CONNECTION_WINDOW, MAX_ERRORS, MAX_HEADER_LIST, MAX_REMEMBERED_RESETS, REMEMBERS_RESETS,
+    SEND_BUFFER, STREAM_WINDOW,
+};
+use crate::clock::{self, Instant};
+use crate::exchange::Failure;
+
+/// Streams on a connection whose peer has not yet said how many it takes.
+const ASSUMED_STREAMS: usize = 100;
+/// A connection older than this gets no new streams, so that load finds its way to new endpoints.
+const MAX_AGE: Duration = Duration::from_secs(600);
+/// How often a peer with streams is asked for a sign of life, and how long it may take to give one.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Streams of its own that the service may open: none, as nobody asks for pushes.
+const NO_STREAMS: u32 = 0;
+
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    all: RefCell<Vec<Rc<Channel>>>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    state: RefCell<State>,
+    /// The state is no longer `Opening`.
+    opened: Notify,
+    streams: Cell<usize>,
+    since: Instant,
+    idle_since: Cell<Instant>,
+}
+
+#[derive(Debug)]
+enum State {
+    Opening,
+    Open(SendRequest<Bytes>),
+    /// What every request that waited for it is told.
+    Failed {
+        endpoint: String,
+        kind: std::io::ErrorKind,
+        reason: String,
+    },
+    Closed,
+}
+
+/// One request's place on a connection.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) channel: SendRequest<Bytes>,
+    pub(crate) address: SocketAddr,
+    _place: Place,
+}
+
+#[derive(Debug)]
+struct Place(Rc<Channel>);
+
+impl Channels {
+    /// A place on a connection, and whether that was open before. `shuns_pool`: a connection that was
+    /// has just let this request down.
+    pub(crate) async fn lease<S, C>(
+        &self,
+        address: SocketAddr,
+        shuns_pool: bool,
+        connect: impl FnOnce() -> C,
+    ) -> Result<(Lease, bool), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        C: Future<Output = Result<S, Failure>> + 'static,
+    {
+        let now = clock::now();
+        self.all.borrow_mut().retain(|channel| !channel.is_closed());
+        let found = {
+            let all = self.all.borrow();
+            let with_room = |channel: &&Rc<Channel>| {
+                channel.has_room(now) && !(shuns_pool && channel.is_open())
+            };
+            all.iter().find(with_room).cloned()
+        };
+        let channel = match found {
+            Some(channel) => channel,
+            None => {
+                let channel = Rc::new(Channel::new(now));
+                self.all.borrow_mut().push(Rc::clone(&channel));
+                spawn_local(Rc::clone(&channel).run(connect()));
+                channel
+            }
+        };
+        let was_open = channel.is_open();
+        let place = Place::take(channel);
+        let channel = place.0.ready().await?;
+        let lease = Lease {
+            channel,
+            address,
+            _place: place,
+        };
+        Ok((lease, was_open))
+    }
+
+    /// Closes what has had no stream since before `oldest`.
+    pub(crate) fn sweep(&self, oldest: Instant) {
+        self.all.borrow_mut().retain(|channel| {
+            let is_used = channel.streams.get() > 0 || channel.idle_since.get() >= oldest;
+            if !is_used {
+                channel.close();
+            }
+            is_used
+        });
+    }
+
+    /// Connections end with their last stream.
+    pub(crate) fn retire(&self) {
+        for channel in self.all.borrow_mut().drain(..) {
+            channel.close();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.borrow().is_empty()
+    }
+}
+
+impl Channel {
+    fn new(now: Instant) -> Self {
+        Self {
+            state: RefCell::new(State::Opening),
+            opened: Notify::new(),
+            streams: Cell::new(0),
+            since: now,
+            idle_since: Cell::new(now),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(*self.state.borrow(), State::Open(_))
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(*self.state.borrow(), State::Closed | State::Failed { .. })
+    }
+
+    /// Streams that have begun go on; the connection ends with the last.
+    fn close(&self) {
+        let mut state = self.state.borrow_mut();
+        if matches!(*state, State::Open(_)) {
+            *state = State::Closed;
+        }
+    }
+
+    /// Whether it takes one more stream now. One that never will again is closed.
+    fn has_room(&self, now: Instant) -> bool {
+        let is_old = now.duration_since(self.since) > MAX_AGE;
+        let room = match &mut *self.state.borrow_mut() {
+            State::Opening => Some(ASSUMED_STREAMS),
+            State::Open(sender) if !is_old => {
+                (!is_leaving(sender)).then(|| sender.current_max_send_streams())
+            }
+            _ => None,
+        };
+        if room.is_none() {
+            self.close();
+        }
+        room.is_some_and(|room| self.streams.get() < room)
+    }
+
+    async fn ready(&self) -> Result<SendRequest<Bytes>, Failure> {
+        loop {
+            let opened = self.opened.notified();
+            match &*self.state.borrow() {
+                State::Opening => {}
+                State::Open(sender) => return Ok(sender.clone()),
+                State::Failed {
+                    endpoint,
+                    kind,
+                    reason,
+                } => {
+                    return Err(Failure::Connect {
+                        endpoint: endpoint.clone(),
+                        source: std::io::Error::new(*kind, reason.clone()),
+                    });
+                }
+                State::Closed => return Err(Failure::Broken { unsent: true }),
+            }
+            opened.await;
+        }
+    }
+
+    async fn run<S>(self: Rc<Self>, connecting: impl Future<Output = Result<S, Failure>>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let opened = match connecting.await {
+            Ok(stream) => builder()
+                .handshake::<_, Bytes>(stream)
+                .await
+                .map_err(|error| State::Failed {
+                    endpoint: String::new(),
+                    kind: std::io::ErrorKind::ConnectionReset,
+                    reason: error.to_string(),
+                }),
+            Err(Failure::Connect { endpoint, source }) => Err(State::Failed {
+                endpoint,
+                kind: source.kind(),
+                reason: source.to_string(),
+            }),
+            Err(other) => Err(State::Failed {
+                endpoint: String::new(),
+                kind: std::io::ErrorKind::Other,
+                reason: other.to_string(),
+            }),
+        };
+        let connection = match opened {
+            Ok((sender, connection)) => {
+                *self.state.borrow_mut() = State::Open(sender);
+                Some(connection)
+            }
+            Err(failed) => {
+                *self.state.borrow_mut() = failed;
+                None
+            }
+        };
+        self.opened.notify_waiters();
+        if let Some(connection) = connection {
+            self.drive(connection).await;
+            self.close();
+        }
+    }
+
+    /// Until the connection has ended, or its peer stopped answering; then its streams learn it by the
+    /// connection's being dropped.
+    async fn drive<S>(&self, mut connection: Connection<S, Bytes>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut pings = connection.ping_pong();
+        let mut connection = pin!(connection);
+        let mut next = clock::now() + PING_INTERVAL;
+        let mut awaits_pong = false;
+        loop {
+            let mut alarm = pin!(tokio::time::sleep_until(next));
+            let ended = poll_fn(|cx| {
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection to a service broke");
+                    }
+                    return Poll::Ready(true);
+                }
+                if let Some(pings) = &mut pings
+                    && awaits_pong
+                    && pings.poll_pong(cx).is_ready()
+                {
+                    awaits_pong = false;
+                }
+                alarm.as_mut().poll(cx).map(|()| false)
+            })
+            .await;
+            if ended || awaits_pong {
+                return;
+            }
+            next = clock::now() + PING_INTERVAL;
+            if self.streams.get() > 0
+                && let Some(pings) = &mut pings
+                && pings.send_ping(h2::Ping::opaque()).is_ok()
+            {
+                awaits_pong = true;
+                next = clock::now() + PING_TIMEOUT;
+            }
+        }
+    }
+}
+
+impl Place {
+    fn take(channel: Rc<Channel>) -> Self {
+        channel.streams.set(channel.streams.get() + 1);
+        Self(channel)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let streams = self.0.streams.get() - 1;
+        self.0.streams.set(streams);
+        if streams == 0 {
+            self.0.idle_since.set(clock::now());
+        }
+    }
+}
+
+/// Whether the peer is leaving, or has left.
+fn is_leaving(sender: &mut SendRequest<Bytes>) -> bool {
+    let polled = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+    matches!(polled, Poll::Ready(Err(_)))
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .max_concurrent_streams(NO_STREAMS)
+        .initial_max_send_streams(ASSUMED_STREAMS)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_concurrent_reset_streams(MAX_REMEMBERED_RESETS)
+        .reset_stream_duration(REMEMBERS_RESETS)
+        .max_local_error_reset_streams(Some(MAX_ERRORS));
+    builder
+}

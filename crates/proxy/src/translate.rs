@@ -1,0 +1,361 @@
+//! One try of a request where one side speaks HTTP/2: heads are translated, bodies pass as frames.
+//!
+//! Both directions run in one poll, as between two HTTP/1.1 sides, which have a path of their own
+//! (`relay`). Trailers pass both ways. What has come of the request is kept for another try, up to a
+//! bound, until the client has seen something of a response.
+
+mod client;
+mod frame;
+mod http1;
+mod http2;
+mod replay;
+mod service;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use http::{Response, StatusCode};
+use view::observe::Outcome;
+
+use crate::admission::Exchange;
+use crate::clock::{self, Instant};
+use crate::exchange::{Expired, Failure, Finished, Times, Tries, outcome_of};
+use crate::grpc;
+use crate::listener::Listener;
+use crate::timers::Timer;
+
+pub(crate) use client::{Client, poll_reset};
+pub(crate) use frame::Broken;
+pub(crate) use http1::field;
+pub(crate) use http2::Http2;
+pub(crate) use replay::Replay;
+pub(crate) use service::Service;
+
+use frame::{Frame, Pump, Stopped, Tap};
+use service::{Answer, Final};
+
+#[derive(Debug)]
+pub(crate) struct Translation<'r> {
+    listener: Rc<Listener>,
+    timer: Rc<Timer>,
+    client: Client<'r>,
+    service: Service<'r>,
+    exchange: &'r mut Exchange,
+    tries: &'r mut Tries,
+    upload: Upload,
+    up: Pump,
+    response: Answered,
+    down: Pump,
+    grpc_status: GrpcStatus,
+    watches_client: bool,
+    times: Times,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upload {
+    /// The head waits for room.
+    Head,
+    Running,
+    Done,
+    /// The service takes no more; it may have answered already.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Awaited,
+    Body {
+        status: StatusCode,
+        keeps_client: bool,
+        keeps_upstream: bool,
+    },
+    Tunnel,
+}
+
+/// What a response's trailers say of the call.
+#[derive(Clone, Copy, Debug, Default)]
+struct GrpcStatus(Option<u8>);
+
+impl Tap for GrpcStatus {
+    fn pass(&mut self, frame: &Frame) -> bool {
+        if let Frame::Trailers(trailers) = frame {
+            self.0 = grpc::status_in(trailers);
+        }
+        false
+    }
+}
+
+impl<'r> Translation<'r> {
+    pub(crate) fn new(
+        listener: &Rc<Listener>,
+        timer: &Rc<Timer>,
+        mut client: Client<'r>,
+        service: Service<'r>,
+        exchange: &'r mut Exchange,
+        tries: &'r mut Tries,
+        now: Instant,
+    ) -> Self {
+        exchange.replay.get_or_insert_default().restart();
+        let times = Times::new(exchange, client.body().is_ended(), now);
+        timer.set(times.next());
+        Self {
+            listener: Rc::clone(listener),
+            timer: Rc::clone(timer),
+            client,
+            service,
+            exchange,
+            tries,
+            upload: Upload::Head,
+            up: Pump::default(),
+            response: Answered::Awaited,
+            down: Pump::default(),
+            grpc_status: GrpcStatus::default(),
+            watches_client: true,
+            times,
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Finished, Failure> {
+        let finished = poll_fn(|cx| self.poll(cx)).await;
+        self.client.leave(self.exchange);
+        finished
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Finished, Failure>> {
+        if self.listener.is_cut() {
+            return Poll::Ready(Err(Failure::Cut));
+        }
+        if self.timer.is_expired() {
+            self.check_times()?;
+        }
+        if matches!(self.upload, Upload::Head | Upload::Running)
+            && let Poll::Ready(upload) = self.poll_upload(cx)?
+        {
+            self.upload = upload;
+        }
+        if let Poll::Ready(finished) = self.poll_download(cx)? {
+            return Poll::Ready(Ok(finished));
+        }
+        self.times.moved |=
+            std::mem::take(&mut self.up.moved) | std::mem::take(&mut self.down.moved);
+        if self.watches_client && self.may_watch_client() {
+            match self.client.poll_gone(cx) {
+                Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
+                Poll::Ready(false) => self.watches_client = false,
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    /// An HTTP/1.1 client that is still sending cannot be asked without taking what it sends.
+    fn may_watch_client(&self) -> bool {
+        let is_sending = matches!(self.upload, Upload::Head | Upload::Running);
+        matches!(self.client, Client::Http2 { .. }) || !is_sending
+    }
+
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upload, Failure>> {
+        let is_switching = self.exchange.client.wants_websocket;
+        if self.upload == Upload::Head {
+            let replay = self.exchange.replay.get_or_insert_default();
+            let is_last = !replay.has_stored() && self.client.body().is_ended();
+            ready!(
+                self.service
+                    .poll_send_head(cx, self.exchange, is_last || is_switching)
+            )?;
+            if is_last || (is_switching && self.response != Answered::Tunnel) {
+                ready!(self.service.body().poll_flush(cx))
+                    .map_err(|_| Failure::Broken { unsent: true })?;
+                return self.uploaded();
+            }
+            self.upload = Upload::Running;
+        }
+        let replay = self.exchange.replay.get_or_insert_default();
+        let (client, service) = (self.client.body(), self.service.body());
+        match ready!(self.up.poll(cx, client, service, replay)) {
+            Ok(()) => self.uploaded(),
+            Err(Stopped::To) => Poll::Ready(Ok(Upload::Refused)),
+            Err(Stopped::From(Broken::Malformed(malformed))) => {
+                Poll::Ready(Err(Failure::BadBody(malformed)))
+            }
+            Err(Stopped::From(_)) => Poll::Ready(Err(Failure::Cancelled)),
+        }
+    }
+
+    fn uploaded(&mut self) -> Poll<Result<Upload, Failure>> {
+        if self.response != Answered::Tunnel && self.times.request_is_whole(self.exchange) {
+            self.timer.set(self.times.next());
+        }
+        Poll::Ready(Ok(Upload::Done))
+    }
+
+    fn poll_download(&mut self, cx: &mut Context<'_>) -> Poll<Result<Finished, Failure>> {
+        while self.response == Answered::Awaited {
+            let wants_websocket = self.exchange.client.wants_websocket;
+            let answer =
+                ready!(self.service.poll_answer(cx, wants_websocket)).map_err(of_service)?;
+            self.times.moved = true;
+            match answer {
+                Answer::Interim(response) => {
+                    self.client.send_interim(response).map_err(gone)?;
+                    ready!(self.client.body().poll_flush(cx)).map_err(gone)?;
+                }
+                Answer::Final(answer) => self.begin(cx, answer)?,
+                Answer::Switched(response) => self.switch(response)?,
+            }
+        }
+        let (client, service) = (self.client.body(), self.service.body());
+        match ready!(self.down.poll(cx, service, client, &mut self.grpc_status)) {
+            Ok(()) => {}
+            Err(Stopped::To) => return Poll::Ready(Err(Failure::Cancelled)),
+            Err(Stopped::From(broken)) => return Poll::Ready(Err(of_service(broken))),
+        }
+        if self.response == Answered::Tunnel && self.upload == Upload::Running {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(self.finished()))
+    }
+
+    /// Decides whether this answer is the client's, and if so sends its head.
+    fn begin(&mut self, cx: &mut Context<'_>, answer: Final) -> Result<(), Failure> {
+        let Final {
+            response,
+            is_last,
+            mut first,
+            keeps_upstream,
+        } = answer;
+        let status = response.status();
+        if self.exchange.grpc.is_some() {
+            self.grpc_status.0 = grpc::status_in(response.headers());
+            // A call that fails at once may say so in trailers that follow the head on its heels.
+            if !is_last
+                && first.is_none()
+                && let Poll::Ready(frame) = self.service.body().poll_frame(cx)
+            {
+                first = frame.map_err(of_service)?;
+                first.iter().for_each(|frame| {
+                    if matches!(frame, Frame::Trailers(_)) {
+                        self.grpc_status.pass(frame);
+                    }
+                });
+            }
+        }
+        let overloaded = || response.headers().contains_key("x-envoy-overloaded");
+        if self.tries.retries_answer(
+            self.exchange,
+            status.as_u16(),
+            self.grpc_status.0,
+            overloaded,
+        ) {
+            return Err(Failure::RetriedStatus {
+                status: status.as_u16(),
+                outcome: self.outcome(status),
+            });
+        }
+        self.has_answered();
+        let is_draining = self.listener.is_draining();
+        let keeps_client = self
+            .client
+            .send_head(response, is_last, is_draining)
+            .map_err(gone)?;
+        self.down = if is_last {
+            Pump::ended()
+        } else {
+            Pump::starting_with(first)
+        };
+        self.response = Answered::Body {
+            status,
+            keeps_client,
+            keeps_upstream,
+        };
+        Ok(())
+    }
+
+    fn switch(&mut self, response: Response<()>) -> Result<(), Failure> {
+        self.has_answered();
+        let (parts, ()) = response.into_parts();
+        self.client.become_tunnel(parts.headers).map_err(gone)?;
+        self.service.become_tunnel();
+        self.response = Answered::Tunnel;
+        self.upload = Upload::Running;
+        self.times = Times::unlimited();
+        self.timer.set(None);
+        if let Some(tally) = &mut self.exchange.tally {
+            tally.end(Outcome::Success, clock::now());
+        }
+        Ok(())
+    }
+
+    /// From here on the client sees what comes, so nothing is tried again.
+    fn has_answered(&mut self) {
+        self.tries.has_answered = true;
+        self.times.has_answered();
+        self.exchange.replay.get_or_insert_default().forget();
+    }
+
+    fn finished(&self) -> Finished {
+        let Answered::Body {
+            status,
+            keeps_client,
+            keeps_upstream,
+        } = self.response
+        else {
+            return Finished {
+                outcome: Outcome::Success,
+                keeps_client: false,
+                keeps_upstream: false,
+                is_switched: false,
+            };
+        };
+        let is_uploaded = self.upload == Upload::Done;
+        Finished {
+            outcome: self.outcome(status),
+            keeps_client: keeps_client && is_uploaded,
+            keeps_upstream: keeps_upstream && is_uploaded && self.service.is_clean(),
+            is_switched: false,
+        }
+    }
+
+    fn outcome(&self, status: StatusCode) -> Outcome {
+        match self.exchange.grpc {
+            Some(_) if status == StatusCode::OK => grpc::outcome_of(self.grpc_status.0),
+            _ => outcome_of(status.as_u16()),
+        }
+    }
+
+    fn check_times(&mut self) -> Result<(), Failure> {
+        match self.times.expired(self.exchange.idle, clock::now()) {
+            None => {
+                self.timer.set(self.times.next());
+                Ok(())
+            }
+            Some(Expired::Try) => Err(Failure::TryTimeout),
+            Some(Expired::Client) => Err(Failure::Deadline),
+            Some(Expired::Request | Expired::Idle) => Err(self.timed_out()),
+        }
+    }
+
+    /// Time that the client took, to send its body or to take the response, is not the service's fault.
+    fn timed_out(&self) -> Failure {
+        let awaits_body = self.upload == Upload::Running && !self.up.is_full();
+        if awaits_body || self.down.is_full() || self.client.is_slow() {
+            Failure::ClientStalled
+        } else {
+            Failure::Timeout
+        }
+    }
+}
+
+fn gone(_: Broken) -> Failure {
+    Failure::Cancelled
+}
+
+fn of_service(broken: Broken) -> Failure {
+    match broken {
+        Broken::Gone => Failure::Broken { unsent: false },
+        Broken::Unprocessed => Failure::Broken { unsent: true },
+        Broken::Refused => Failure::Refused,
+        Broken::Malformed(malformed) => Failure::BadResponse(malformed),
+    }
+}
