@@ -96,7 +96,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
             } => connection.answer(&reply, client, then).await,
             // In a box: connections that stay with HTTP/1.1 keep no room for it.
             Next::Http2 => return Box::pin(connection.upgrade()).await,
-            Next::Close => Then::Close,
+            Next::Close => {
+                connection.client.finish();
+                Then::Close
+            }
         };
     }
     if then == Then::Linger {
@@ -152,6 +155,7 @@ impl Downstream for Connection {
                 .set(now.checked_add(self.worker.limits.keep_alive));
             Then::NextRequest
         } else {
+            self.client.finish();
             Then::closing(exchange)
         }
     }
@@ -321,7 +325,13 @@ impl Connection {
             self.client.poll_flush(cx)
         })
         .await;
-        if sent.is_ok() { then } else { Then::Close }
+        if sent.is_err() {
+            return Then::Close;
+        }
+        if then == Then::Close {
+            self.client.finish();
+        }
+        then
     }
 
     /// Says that nothing more will come, and waits for the client to see it.

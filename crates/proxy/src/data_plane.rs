@@ -31,6 +31,8 @@ pub struct Options {
     pub keep_alive: Duration,
     /// How long a request's head may take to arrive, once it has begun to.
     pub head_timeout: Duration,
+    /// How long a client's TLS handshake may take.
+    pub handshake_timeout: Duration,
     pub balancing: Balancing,
 }
 
@@ -41,6 +43,7 @@ impl Default for Options {
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             keep_alive: Duration::from_secs(3600),
             head_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
             balancing: Balancing::default(),
         }
     }
@@ -92,6 +95,7 @@ impl DataPlane {
         let limits = Limits {
             keep_alive: options.keep_alive,
             head_timeout: options.head_timeout,
+            handshake_timeout: options.handshake_timeout,
         };
         let mut workers = Vec::with_capacity(options.workers.get());
         for number in 0..options.workers.get() {

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
@@ -24,8 +23,6 @@ use crate::tcp;
 use crate::tls::{Acceptor, PeerIdentity};
 use crate::worker::Worker;
 
-/// A client gets as long to finish its handshake, waiting for its turn included.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Under way at once on one worker; the rest waits. A handshake is the work of many requests.
 pub(crate) const MAX_HANDSHAKES: usize = 256;
 /// More than it takes to tell TLS from plain text.
@@ -150,7 +147,7 @@ async fn secure(
     tokio::select! {
         biased;
         () = cut => Err(io::ErrorKind::ConnectionAborted.into()),
-        secured = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake) => {
+        secured = tokio::time::timeout(worker.limits.handshake_timeout, handshake) => {
             secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         }
     }

@@ -134,6 +134,11 @@ impl Socket {
         }
     }
 
+    /// Says that all has been said, before the connection is closed.
+    pub(crate) fn finish(&mut self) {
+        self.stream.finish();
+    }
+
     /// Whether the peer has gone: `Ready(false)` says that it sent more instead.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.stream.poll_gone(cx)

@@ -65,6 +65,14 @@ impl Stream {
         }
     }
 
+    /// Says that all has been said, where the end of the connection alone would not say it.
+    pub(crate) fn finish(&mut self) {
+        if let Self::Tls(tls) = self {
+            // What the socket does not take at once is not waited for: the connection is over.
+            drop(tls.poll_shutdown(&mut Context::from_waker(Waker::noop())));
+        }
+    }
+
     /// Whether the peer has gone: `Ready(false)` says that it sent more instead.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         match self {

@@ -14,6 +14,7 @@ pub(crate) mod renewal;
 mod renewed;
 mod secrets;
 mod session;
+mod sessions;
 mod stream;
 mod verifier;
 

@@ -83,6 +83,8 @@ pub(crate) struct ApplyListener {
 pub(crate) struct Limits {
     pub(crate) keep_alive: Duration,
     pub(crate) head_timeout: Duration,
+    /// For a TLS handshake, waiting for its turn included.
+    pub(crate) handshake_timeout: Duration,
 }
 
 #[derive(Debug)]

@@ -13,9 +13,11 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use identity::Lifetimes;
 use release::manifest::TextDuration;
 use serde::Deserialize;
 
+use crate::acm::{AcmFile, AcmFiles};
 use crate::presence::Token;
 
 pub use credentials::{Access, CredentialError, Key, SecretSource};
@@ -48,6 +50,9 @@ pub struct Configuration {
     /// None lets everything through.
     pub throttle: Option<Rate>,
     pub limits: Limits,
+    pub identities: IdentityLifetimes,
+    /// What ARNs of AWS Certificate Manager mean here.
+    pub acm: AcmFiles,
     /// Default: `loopback` where the API listens there, else `token`.
     pub metrics: Option<MetricsAccess>,
 }
@@ -59,6 +64,16 @@ pub struct TlsFiles {
     /// The server's certificate, then those that lead to its root.
     pub certificate: PathBuf,
     pub key: PathBuf,
+}
+
+/// How long what the mesh's own certificate authority makes is valid.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct IdentityLifetimes {
+    /// Of a node's identity; it is renewed at half its time.
+    pub identity: TextDuration,
+    /// Of a root; at least four times an identity's.
+    pub root: TextDuration,
 }
 
 /// How fast requests may come.
@@ -111,6 +126,8 @@ pub enum ConfigurationError {
         "the API may not listen on {address} without credentials: anybody who reaches it could change the mesh"
     )]
     Unguarded { address: SocketAddr },
+    #[error("the identities' lifetimes cannot be")]
+    Identities(#[from] identity::Error),
     #[error("could not use the configured credentials")]
     Credentials(#[from] CredentialError),
     #[error(transparent)]
@@ -130,7 +147,20 @@ impl Default for Configuration {
             quotas: appmesh::Quotas::default(),
             throttle: None,
             limits: Limits::default(),
+            identities: IdentityLifetimes::default(),
+            acm: AcmFiles::new(),
             metrics: None,
+        }
+    }
+}
+
+impl Default for IdentityLifetimes {
+    /// Half a day, and two years.
+    fn default() -> Self {
+        let hours = |hours: u64| TextDuration(Duration::from_secs(hours * 3600));
+        Self {
+            identity: hours(12),
+            root: hours(2 * 365 * 24),
         }
     }
 }
@@ -167,7 +197,8 @@ impl Configuration {
             Some(TokenSource::File(path)) => Some(path),
             _ => None,
         };
-        for file in tls.chain(secrets).chain(token) {
+        let acm = configuration.acm.values_mut().flat_map(AcmFile::paths);
+        for file in tls.chain(secrets).chain(token).chain(acm) {
             *file = directory.join(&*file);
         }
         if configuration.credentials.iter().any(Key::is_written_here) {
@@ -199,6 +230,11 @@ impl Configuration {
     pub(crate) fn proxy_token(&self) -> Result<Option<Token>, ConfigurationError> {
         let token = self.proxy_token.as_ref().map(TokenSource::read);
         Ok(token.transpose()?)
+    }
+
+    pub(crate) fn lifetimes(&self) -> Result<Lifetimes, ConfigurationError> {
+        let IdentityLifetimes { identity, root } = self.identities;
+        Ok(Lifetimes::new(root.0, identity.0)?)
     }
 
     /// Whether the App Mesh API lets in anybody on this machine.

@@ -30,7 +30,7 @@ use crate::presence::{Presence, Token};
 use crate::proxies::{Proxies, Sight};
 use crate::throttle::Throttle;
 use crate::traffic::Traffic;
-use crate::workload::Workload;
+use crate::workload::{TlsSettings, Workload};
 
 #[derive(Debug)]
 pub struct Options {
@@ -105,6 +105,7 @@ pub struct Daemon {
 pub fn check(configuration: &Configuration) -> Result<(), Error> {
     configuration.credentials()?;
     configuration.proxy_token()?;
+    configuration.lifetimes()?;
     open_tls(configuration)?;
     Ok(())
 }
@@ -120,6 +121,7 @@ impl Daemon {
         let credentials = configuration.credentials()?;
         let proxy_token = configuration.proxy_token()?;
         let tls = open_tls(&configuration)?;
+        let lifetimes = configuration.lifetimes()?;
         let layout = Layout::new(std::path::absolute(&state).unwrap_or(state));
         layout
             .create()
@@ -143,6 +145,10 @@ impl Daemon {
                 let ambient = SystemAmbient {
                     account: configuration.account.clone(),
                 };
+                let tls = TlsSettings {
+                    lifetimes,
+                    acm: configuration.acm.clone(),
+                };
                 let workload = Workload::start(
                     manifest,
                     &layout,
@@ -150,6 +156,7 @@ impl Daemon {
                     Arc::clone(&store),
                     ambient,
                     Arc::clone(&proxies),
+                    tls,
                 );
                 Some(Arc::new(workload.await?))
             }

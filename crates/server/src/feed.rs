@@ -17,6 +17,8 @@ use release::mesh::gateway_listener_port;
 use tokio::sync::{Mutex, watch};
 use view::{Binding, Entry, NodeView};
 
+use crate::acm::{self, AcmFiles};
+use crate::identities::Identities;
 use crate::ports::Ports;
 use crate::{registry, steering};
 
@@ -30,6 +32,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Feed {
     manifest: Arc<Manifest>,
     plane: Arc<DataPlane>,
+    identities: Arc<Identities>,
+    acm: AcmFiles,
     snapshots: watch::Receiver<Snapshot>,
     fleet: watch::Receiver<Arc<Fleet>>,
     carried: watch::Sender<u64>,
@@ -48,6 +52,8 @@ impl Feed {
     pub(crate) fn new(
         manifest: Arc<Manifest>,
         plane: Arc<DataPlane>,
+        identities: Arc<Identities>,
+        acm: AcmFiles,
         snapshots: watch::Receiver<Snapshot>,
         fleet: watch::Receiver<Arc<Fleet>>,
         ports: Ports,
@@ -55,6 +61,8 @@ impl Feed {
         Self {
             manifest,
             plane,
+            identities,
+            acm,
             snapshots,
             fleet,
             carried: watch::Sender::new(0),
@@ -138,6 +146,8 @@ impl Feed {
                 continue;
             };
             registry::resolve(&mut view, &self.manifest, &instances);
+            acm::resolve(&mut view, &self.acm);
+            self.provide(&view, &snapshot, &node);
             give_ports(&mut view, &mut current.ports);
             steering::steer(&mut view, &self.manifest);
             nodes.insert(view.node.clone());
@@ -184,6 +194,18 @@ impl Feed {
         binding
     }
 
+    /// A view without its secrets is applied all the same: what needs none of them works.
+    fn provide(&self, view: &NodeView, snapshot: &Snapshot, node: &ResourceId) {
+        let names = match snapshot.get(node).map(|resource| &resource.spec) {
+            Some(model::Spec::VirtualNode(spec)) => view::discovery_names(spec),
+            _ => Vec::new(),
+        };
+        if let Err(error) = self.identities.provide(view, &names) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, %node, "a node has no identity");
+        }
+    }
+
     async fn apply(&self, current: &mut Current, view: NodeView) -> Result<(), ApplyError> {
         if current
             .views
@@ -213,6 +235,7 @@ impl Feed {
         for node in gone {
             current.views.remove(&node);
             current.addresses.remove(&node);
+            self.identities.forget(&node);
             let plane = Arc::clone(&self.plane);
             tokio::spawn(async move { plane.remove(&node, NODE_DRAIN).await });
         }

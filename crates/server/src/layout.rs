@@ -49,6 +49,11 @@ impl Layout {
         self.root.join("ports.json")
     }
 
+    /// The mesh's own certificate authority.
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity.json")
+    }
+
     /// How to reach the server that runs now.
     pub fn presence(&self) -> PathBuf {
         self.root.join("server.json")
@@ -65,7 +70,7 @@ impl Layout {
 
     /// Forgets the mesh, its releases and its tasks, which must not run; built versions stay.
     pub fn forget_mesh(&self) -> io::Result<()> {
-        for file in [self.store(), self.ports(), self.presence()] {
+        for file in [self.store(), self.ports(), self.identity(), self.presence()] {
             absent_is_fine(std::fs::remove_file(file))?;
         }
         for directory in [self.tasks(), self.root.join("releases")] {

@@ -6,6 +6,7 @@
 //! API for resources, the release API for services.
 
 mod access;
+mod acm;
 mod actuator;
 mod ambient;
 pub mod api;
@@ -13,6 +14,7 @@ pub mod configuration;
 mod daemon;
 mod engine;
 mod feed;
+mod identities;
 mod layout;
 mod listener;
 mod metrics;
@@ -25,7 +27,9 @@ mod throttle;
 mod traffic;
 mod workload;
 
+pub use acm::{AcmFile, AcmFiles};
 pub use configuration::{Configuration, ConfigurationError};
 pub use daemon::{Daemon, Error, Options, check};
+pub use identities::IdentityError;
 pub use layout::Layout;
 pub use presence::Presence;

@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use compute::Driver;
 use compute::process::Process;
+use identity::Lifetimes;
 use image::Images;
 use proxy::DataPlane;
 use release::{Executor, Manifest};
 use store::Store;
 use tokio::task::JoinHandle;
 
+use crate::acm::AcmFiles;
 use crate::actuator::LocalActuator;
 use crate::ambient::SystemAmbient;
 use crate::daemon::Error;
 use crate::engine::Engine;
 use crate::feed::Feed;
+use crate::identities::Identities;
 use crate::layout::Layout;
 use crate::ports::Ports;
 use crate::proxies::Proxies;
@@ -29,6 +32,13 @@ const COLLECT: Duration = Duration::from_millis(200);
 
 /// How long requests in flight may take when the server stops.
 const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
+
+/// What TLS between services is made with.
+#[derive(Debug)]
+pub(crate) struct TlsSettings {
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) acm: AcmFiles,
+}
 
 #[derive(Debug)]
 pub(crate) struct Workload {
@@ -48,15 +58,24 @@ impl Workload {
         store: Arc<dyn Store>,
         ambient: SystemAmbient,
         proxies: Arc<Proxies>,
+        tls: TlsSettings,
     ) -> Result<Self, Error> {
         let process = Arc::new(process);
         let driver: Arc<dyn Driver> = Arc::clone(&process) as _;
         let images = Images::open(layout.images()).map_err(Error::Images)?;
         let plane =
             Arc::new(DataPlane::start(proxy::Options::default()).map_err(Error::DataPlane)?);
+        let identities = Arc::new(Identities::new(
+            manifest.mesh.as_str(),
+            tls.lifetimes,
+            layout.identity(),
+            Arc::clone(&plane),
+        ));
         let feed = Arc::new(Feed::new(
             Arc::clone(&manifest),
             Arc::clone(&plane),
+            Arc::clone(&identities),
+            tls.acm,
             store.watch(),
             driver.observe(),
             Ports::open(layout.ports()),
@@ -95,6 +114,7 @@ impl Workload {
         let background = vec![
             tokio::spawn(Arc::clone(&feed).run()),
             tokio::spawn(collect(Arc::clone(&engine))),
+            tokio::spawn(identities.run()),
         ];
         engine
             .resume()

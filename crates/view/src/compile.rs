@@ -12,6 +12,8 @@ mod policies;
 mod services;
 mod tls;
 
+pub use tls::discovery_names;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 

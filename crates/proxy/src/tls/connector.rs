@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::client::UnbufferedClientConnection;
+use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use tokio::net::TcpStream;
@@ -14,6 +14,7 @@ use view::{ClientTls, Protocol};
 use super::error::TlsError;
 use super::renewed::{CertificateStatus, Material, Recipe, Renewed};
 use super::secrets::Secrets;
+use super::sessions::{OfEndpoint, Sessions};
 use super::verifier::ServerVerifier;
 use super::{PROVIDER, TlsStream, alpn};
 
@@ -21,9 +22,16 @@ use super::{PROVIDER, TlsStream, alpn};
 pub(crate) struct Connector {
     tls: ClientTls,
     protocol: Protocol,
-    renewed: Renewed<Arc<ClientConfig>>,
+    renewed: Renewed<Calling>,
     /// Sent in the handshake, for servers that have several certificates.
     server_name: Option<ServerName<'static>>,
+}
+
+/// What new connections get.
+#[derive(Debug)]
+struct Calling {
+    config: ClientConfig,
+    sessions: Arc<Sessions>,
 }
 
 impl Connector {
@@ -63,7 +71,7 @@ impl Connector {
         self.renewed.renew(secrets, |material| self.build(material));
     }
 
-    fn build(&self, material: Material) -> Result<Arc<ClientConfig>, TlsError> {
+    fn build(&self, material: Material) -> Result<Calling, TlsError> {
         let Material { identity, anchors } = material;
         let verifier = ServerVerifier {
             roots: anchors.map(|anchors| anchors.roots),
@@ -82,7 +90,10 @@ impl Connector {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = alpn(self.protocol);
-        Ok(Arc::new(config))
+        Ok(Calling {
+            config,
+            sessions: Arc::default(),
+        })
     }
 
     pub(crate) async fn connect(
@@ -90,15 +101,20 @@ impl Connector {
         tcp: TcpStream,
         address: SocketAddr,
     ) -> io::Result<Box<TlsStream>> {
-        let config = self.renewed.current().ok_or_else(|| {
+        let calling = self.renewed.current().ok_or_else(|| {
             io::Error::other("there is no certificate or trust that can be used yet")
         })?;
         let name = self
             .server_name
             .clone()
             .unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
+        let mut config = calling.config.clone();
+        config.resumption = Resumption::store(Arc::new(OfEndpoint {
+            address,
+            sessions: Arc::clone(&calling.sessions),
+        }));
         let session =
-            UnbufferedClientConnection::new(Arc::clone(&config), name).map_err(io::Error::other)?;
+            UnbufferedClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         TlsStream::connect(tcp, session).await
     }
 }

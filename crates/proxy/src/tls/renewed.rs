@@ -85,7 +85,7 @@ enum Stamp {
     Missing,
     /// Also changes where the file is replaced, or a link to it.
     File(u64, u64, i64, i64),
-    Secret(Secret),
+    Secret(Arc<Secret>),
 }
 
 impl<C> Renewed<C> {
@@ -185,7 +185,7 @@ impl Material {
 impl Recipe {
     fn stamps(&self, secrets: &Secrets) -> Vec<Stamp> {
         let secret = |name: &str| match secrets.get(&self.node, name) {
-            Some(secret) => Stamp::Secret((*secret).clone()),
+            Some(secret) => Stamp::Secret(secret),
             None => Stamp::Missing,
         };
         let mut stamps = match &self.certificate {

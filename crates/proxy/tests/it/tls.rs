@@ -1,4 +1,8 @@
 //! TLS on both sides of the proxy, with foreign peers: curl, openssl, Python.
 
 mod authority;
+mod backends;
+mod foreign;
+mod handshakes;
 mod listeners;
+mod renewal;

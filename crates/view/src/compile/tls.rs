@@ -39,7 +39,8 @@ pub(super) fn listener(tls: &spec::ListenerTls) -> Option<ListenerTls> {
 }
 
 /// How callers speak to `listener`: by their own policy where they have one for its port; else, if the
-/// listener speaks TLS, they speak it too.
+/// listener speaks TLS, they speak it too. A policy that is not enforced does not keep a caller from a
+/// listener in plain text.
 pub(super) fn client(
     target: &VirtualNodeSpec,
     listener: &spec::Listener,
@@ -51,6 +52,7 @@ pub(super) fn client(
         ports.is_empty() || ports.iter().any(|&number| port(number) == listener_port)
     });
     match policy {
+        Some(policy) if policy.enforce == Some(false) && !speaks_tls(listener) => None,
         Some(policy) => Some(by_policy(target, policy)),
         None => by_listener(target, listener),
     }
@@ -85,39 +87,41 @@ fn by_policy(target: &VirtualNodeSpec, policy: &spec::ClientPolicyTls) -> Client
             },
         }),
         subject_names: if given.is_empty() {
-            default_names(target)
+            discovery_names(target)
         } else {
             given
         },
-        server_name: default_names(target).pop(),
+        server_name: discovery_names(target).pop(),
     }
 }
 
 /// Without a policy of the caller's, an ACM certificate is validated and one from a file is not (user guide).
 fn by_listener(target: &VirtualNodeSpec, listener: &spec::Listener) -> Option<ClientTls> {
-    let tls = listener
-        .tls
-        .as_ref()
-        .filter(|tls| tls.mode != ListenerTlsMode::Disabled)?;
-    let acm = matches!(tls.certificate, ListenerTlsCertificate::Acm(_));
+    let tls = listener.tls.as_ref().filter(|_| speaks_tls(listener))?;
+    let acm = match &tls.certificate {
+        ListenerTlsCertificate::Acm(acm) => Some(acm),
+        _ => None,
+    };
     Some(ClientTls {
         enforce: tls.mode == ListenerTlsMode::Strict,
         ports: Vec::new(),
         certificate: None,
-        trust: acm.then(|| Trust::Acm {
-            authorities: Vec::new(),
+        // Whoever signed the certificate.
+        trust: acm.map(|acm| Trust::Acm {
+            authorities: vec![acm.certificate_arn.clone()],
         }),
-        subject_names: if acm {
-            default_names(target)
+        subject_names: if acm.is_some() {
+            discovery_names(target)
         } else {
             Vec::new()
         },
-        server_name: default_names(target).pop(),
+        server_name: discovery_names(target).pop(),
     })
 }
 
-/// A server's certificate must bear the name it is discovered by.
-fn default_names(target: &VirtualNodeSpec) -> Vec<String> {
+/// What a virtual node is discovered by: the names that its certificate must bear for callers that say
+/// nothing else.
+pub fn discovery_names(target: &VirtualNodeSpec) -> Vec<String> {
     match &target.service_discovery {
         None => Vec::new(),
         Some(ServiceDiscovery::Dns(dns)) => vec![dns.hostname.clone()],
@@ -125,6 +129,11 @@ fn default_names(target: &VirtualNodeSpec) -> Vec<String> {
             vec![format!("{}.{}", map.service_name, map.namespace_name)]
         }
     }
+}
+
+fn speaks_tls(listener: &spec::Listener) -> bool {
+    let tls = listener.tls.as_ref();
+    tls.is_some_and(|tls| tls.mode != ListenerTlsMode::Disabled)
 }
 
 fn names(names: Option<&SubjectAlternativeNames>) -> Vec<String> {
@@ -145,3 +154,6 @@ fn sds_certificate(sds: &spec::SdsSecret) -> Certificate {
         secret: sds.secret_name.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use rcgen::{
     SanType,
 };
 use tempfile::TempDir;
-use view::Certificate;
+use view::{Certificate, Trust};
 
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -39,6 +39,16 @@ impl Authority {
 
     fn path_of(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::File {
+            chain: self.path("ca.pem"),
+        }
+    }
+
+    pub(crate) fn bundle(&self) -> String {
+        self.issuer.pem()
     }
 
     /// Writes `name.pem` and `name.key`, for these names: `spiffe://…` or DNS.

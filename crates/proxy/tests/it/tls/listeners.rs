@@ -1,34 +1,24 @@
-//! Listeners: modes, client certificates, and what a client may do to a handshake.
-
-use std::process::Command;
+//! Listeners: modes, client certificates, bodies of any size.
 
 use testkit::Backend;
+use testkit::raw::{RawServer, Reaction};
 use view::*;
 
 use super::authority::Authority;
+use super::foreign::curl;
 use crate::mesh::{Proxy, gateway_to};
 
-fn secured(view: &mut NodeView, mode: TlsMode, certificate: Certificate) -> &mut ListenerTls {
+pub(super) fn secured(
+    view: &mut NodeView,
+    mode: TlsMode,
+    certificate: Certificate,
+) -> &mut ListenerTls {
     view.listeners[0].tls.insert(ListenerTls {
         mode,
         certificate,
         client_trust: None,
         client_subject_names: vec![],
     })
-}
-
-/// What curl prints, or why it did not.
-async fn curl(arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new("curl");
-    command.args(["-sS", "--max-time", "20"]).args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    if output.status.success() {
-        Ok(String::from_utf8(output.stdout).unwrap())
-    } else {
-        Err(String::from_utf8(output.stderr).unwrap())
-    }
 }
 
 #[tokio::test]
@@ -42,9 +32,8 @@ async fn a_mode_lets_in_what_it_says() {
         let proxy = Proxy::running(&view).await;
         let url = format!("https://{}/", proxy.address);
         let ca = authority.path("ca.pem");
-        for version in ["--tlsv1.2", "--tlsv1.3"] {
-            let max = if version == "--tlsv1.2" { "1.2" } else { "1.3" };
-            let arguments = [version, "--tls-max", max, "--cacert", &ca, &url];
+        for (version, highest) in [("--tlsv1.2", "1.2"), ("--tlsv1.3", "1.3")] {
+            let arguments = [version, "--tls-max", highest, "--cacert", &ca, &url];
             assert_eq!(curl(&arguments).await.as_deref(), Ok("hello"), "{mode:?}");
         }
         let plain = curl(&[&format!("http://{}/", proxy.address)]).await;
@@ -53,5 +42,98 @@ async fn a_mode_lets_in_what_it_says() {
             plain_is_let_in,
             "{plain:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_client_must_show_a_certificate_with_one_of_the_names() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let backend = Backend::saying("hello").await.unwrap();
+    let mut view = gateway_to(backend.address);
+    let own = authority.certificate("server", &["127.0.0.1"]);
+    let tls = secured(&mut view, TlsMode::Strict, own);
+    tls.client_trust = Some(authority.trust());
+    tls.client_subject_names = vec!["spiffe://m/caller".into(), "caller.local".into()];
+    let proxy = Proxy::running(&view).await;
+    let url = format!("https://{}/", proxy.address);
+    let ca = authority.path("ca.pem");
+    let bare = curl(&["--cacert", &ca, &url]).await;
+    assert!(bare.is_err(), "{bare:?}");
+    for (issuer, name, is_let_in) in [
+        (&authority, "spiffe://m/caller", true),
+        (&authority, "caller.local", true),
+        (&authority, "spiffe://m/callers", false),
+        (&stranger, "spiffe://m/caller", false),
+    ] {
+        let Certificate::File { chain, key } = issuer.certificate("client", &[name]) else {
+            unreachable!();
+        };
+        for highest in ["1.2", "1.3"] {
+            let with = ["--cacert", &ca, "--cert", &chain, "--key", &key];
+            let arguments = [&with[..], &["--tls-max", highest, &url]].concat();
+            let answer = curl(&arguments).await;
+            assert_eq!(
+                answer.as_deref() == Ok("hello"),
+                is_let_in,
+                "{name} {answer:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_pass_both_ways() {
+    let authority = Authority::new();
+    let echo = Backend::answering(|request| hyper::Response::new(request.into_body()))
+        .await
+        .unwrap();
+    let mut inner = gateway_to(echo.address);
+    let certificate = authority.certificate("server", &["crystal.local", "127.0.0.1"]);
+    secured(&mut inner, TlsMode::Strict, certificate.clone());
+    let inner = Proxy::running(&inner).await;
+    let mut outer = gateway_to(inner.address);
+    secured(&mut outer, TlsMode::Strict, certificate);
+    outer.clusters[0].tls = Some(ClientTls {
+        enforce: true,
+        ports: vec![],
+        certificate: None,
+        trust: Some(authority.trust()),
+        subject_names: vec!["crystal.local".into()],
+        server_name: None,
+    });
+    let outer = Proxy::running(&outer).await;
+    let body: String = (0..400_000).map(|line| format!("line {line}\n")).collect();
+    let path = authority.path("body");
+    std::fs::write(&path, &body).unwrap();
+    let (data, ca) = (format!("@{path}"), authority.path("ca.pem"));
+    let url = format!("https://{}/", outer.address);
+    for _ in 0..3 {
+        let answer = curl(&["--cacert", &ca, "--data-binary", &data, &url]).await;
+        assert!(
+            answer.unwrap() == body,
+            "what came back is not what went out"
+        );
+    }
+}
+
+/// OpenSSL, and so curl, takes an end that was not announced for an attack.
+#[tokio::test]
+async fn a_body_that_ends_with_the_connection_ends_its_session_first() {
+    let authority = Authority::new();
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let backend = RawServer::start(|_| Reaction::Send(chunked.into()))
+        .await
+        .unwrap();
+    let mut view = gateway_to(backend.address);
+    let certificate = authority.certificate("server", &["127.0.0.1"]);
+    secured(&mut view, TlsMode::Strict, certificate);
+    let proxy = Proxy::running(&view).await;
+    let (url, ca) = (
+        format!("https://{}/", proxy.address),
+        authority.path("ca.pem"),
+    );
+    for version in ["1.2", "1.3"] {
+        let old = ["--http1.0", "--tls-max", version, "--cacert", &ca, &url];
+        assert_eq!(curl(&old).await.as_deref(), Ok("hello"), "TLS {version}");
     }
 }
