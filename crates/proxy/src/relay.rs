@@ -87,7 +87,18 @@ impl<'r> Relay<'r> {
     }
 
     pub(crate) async fn run(mut self) -> Result<Finished, Failure> {
-        poll_fn(|cx| self.poll(cx)).await
+        let relayed = poll_fn(|cx| self.poll(cx)).await;
+        if relayed.is_err() {
+            self.mark_as_cut_off();
+        }
+        relayed
+    }
+
+    /// A body that ends with the connection must not seem whole because the connection ends.
+    fn mark_as_cut_off(&self) {
+        if matches!(&self.response, Response::Body { body, .. } if *body == Body::UntilClose) {
+            self.connection.client.abort();
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Finished, Failure>> {

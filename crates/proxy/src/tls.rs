@@ -41,7 +41,7 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> =
 /// What a handshake offers for connections that carry `protocol`; nothing where bytes are just bytes.
 fn alpn(protocol: Protocol) -> Vec<Vec<u8>> {
     match protocol {
-        Protocol::Http => vec![b"http/1.1".to_vec()],
+        Protocol::Http => vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()],
         Protocol::Http2 | Protocol::Grpc => vec![b"h2".to_vec()],
         Protocol::Tcp => Vec::new(),
     }

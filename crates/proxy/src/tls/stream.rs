@@ -10,6 +10,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustls::CertificateError;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
@@ -146,7 +147,8 @@ impl TlsStream {
         }
         let kept = self.incoming.len();
         if kept > MAX_PARTIAL {
-            return Poll::Ready(Err(invalid("a TLS message is too long")));
+            let too_long = "a TLS message is too long";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, too_long)));
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let room = CIPHERTEXT.min(buffer.len().max(RECORD + RECORD_OVERHEAD));
@@ -276,8 +278,13 @@ impl TlsStream {
     }
 }
 
-fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+fn invalid(error: rustls::Error) -> io::Error {
+    let text = match &error {
+        // Shown as people read it, which rustls leaves to whoever made it.
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => other.0.to_string(),
+        _ => return io::Error::new(io::ErrorKind::InvalidData, error),
+    };
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 fn truncated() -> io::Error {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -87,7 +87,7 @@ async fn a_handshake_that_does_not_end_is_cut_off() {
         let (_authority, _backend, proxy) = listening(mode, Duration::from_millis(300)).await;
         let address = proxy.address;
         let took = blocking(move || {
-            let started = Instant::now();
+            let started = tokio::time::Instant::now();
             let mut socket = TcpStream::connect(address).unwrap();
             // The beginning of a record that promises more.
             socket.write_all(&[22, 3, 1, 2, 0, 1, 0]).unwrap();
