@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
-use time::OffsetDateTime;
 
-use crate::root::{Root, SKEW, State};
+use crate::root::{Root, SKEW, State, since_1970};
 use crate::{Error, Subject};
+
+/// A century: more than any date in a certificate should be away.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -45,7 +47,7 @@ pub struct Authority {
 impl Lifetimes {
     /// A root lives to be announced, to sign, and to outlast what it signed last.
     pub fn new(root: Duration, identity: Duration) -> Result<Self, Error> {
-        if identity.is_zero() || root < identity.saturating_mul(4) {
+        if identity.is_zero() || root < identity.saturating_mul(4) || root > LONGEST {
             return Err(Error::Lifetimes { root, identity });
         }
         Ok(Self { root, identity })
@@ -107,14 +109,14 @@ impl Authority {
             subject: subject.uri.clone(),
             source,
         };
-        let (root, params) = self.prepare(subject, now)?;
+        let (root, params, not_after) = self.prepare(subject, now)?;
         let key = KeyPair::generate().map_err(failed)?;
         let issuer = root.issuer().map_err(failed)?;
         let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
         Ok(Issued {
             chain: certificate.pem(),
             key: key.serialize_pem(),
-            not_after: params.not_after.into(),
+            not_after,
         })
     }
 
@@ -126,14 +128,14 @@ impl Authority {
             source,
         };
         let request = CertificateSigningRequestParams::from_pem(request).map_err(failed)?;
-        let (root, params) = self.prepare(subject, now)?;
+        let (root, params, not_after) = self.prepare(subject, now)?;
         let issuer = root.issuer().map_err(failed)?;
         let certificate = params
             .signed_by(&request.public_key, &issuer)
             .map_err(failed)?;
         Ok(Signed {
             chain: certificate.pem(),
-            not_after: params.not_after.into(),
+            not_after,
         })
     }
 
@@ -141,7 +143,7 @@ impl Authority {
         &self,
         subject: &Subject,
         now: SystemTime,
-    ) -> Result<(&Root, CertificateParams), Error> {
+    ) -> Result<(&Root, CertificateParams, SystemTime), Error> {
         let signs = |root: &&Root| root.signs_from <= now && root.not_after > now;
         let root = self.state.roots.iter().rev().find(signs);
         let root = root.ok_or_else(|| Error::NoRoot {
@@ -155,10 +157,10 @@ impl Authority {
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
         params.use_authority_key_identifier_extension = true;
-        params.not_before = OffsetDateTime::from(now - SKEW);
+        params.not_before = date_time_ymd(1970, 1, 1) + since_1970(now - SKEW);
         let not_after = root.not_after.min(now + self.lifetimes.identity);
-        params.not_after = OffsetDateTime::from(not_after);
-        Ok((root, params))
+        params.not_after = date_time_ymd(1970, 1, 1) + since_1970(not_after);
+        Ok((root, params, not_after))
     }
 }
 

@@ -33,7 +33,7 @@ pub enum Error {
     #[error("{name} cannot stand in a certificate: it must be ASCII")]
     Name { name: String },
     #[error(
-        "roots that last {root:?} are too short for identities that last {identity:?}: four times as long at least"
+        "roots that last {root:?} do not suit identities that last {identity:?}: they must last four times as long at least, and a century at most"
     )]
     Lifetimes {
         root: std::time::Duration,

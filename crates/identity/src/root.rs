@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use crate::Error;
 
@@ -42,10 +44,10 @@ impl Root {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let name = format!("{mesh}, since {}", seconds(now));
+        let name = format!("{mesh}, since {}", since_1970(now).as_secs());
         params.distinguished_name.push(DnType::CommonName, name);
-        params.not_before = OffsetDateTime::from(now - SKEW);
-        params.not_after = OffsetDateTime::from(not_after);
+        params.not_before = date_time_ymd(1970, 1, 1) + since_1970(now - SKEW);
+        params.not_after = date_time_ymd(1970, 1, 1) + since_1970(not_after);
         let key = KeyPair::generate().map_err(failed)?;
         let certificate = params.self_signed(&key).map_err(failed)?;
         Ok(Self {
@@ -62,9 +64,10 @@ impl Root {
     }
 }
 
-fn seconds(at: SystemTime) -> u64 {
+/// rcgen has times of its own, and can add to them.
+pub(crate) fn since_1970(at: SystemTime) -> Duration {
     at.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .unwrap_or_default()
 }
 
 impl fmt::Debug for Root {

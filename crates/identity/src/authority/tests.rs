@@ -108,6 +108,7 @@ fn keys_are_not_shown() {
 fn lifetimes_leave_room_for_a_rotation() {
     assert!(Lifetimes::new(47 * HOUR, 12 * HOUR).is_err());
     assert!(Lifetimes::new(48 * HOUR, Duration::ZERO).is_err());
+    assert!(Lifetimes::new(Duration::MAX, 12 * HOUR).is_err());
     assert!(Lifetimes::new(48 * HOUR, 12 * HOUR).is_ok());
 }
 
