@@ -137,3 +137,36 @@ async fn a_body_that_ends_with_the_connection_ends_its_session_first() {
         assert_eq!(curl(&old).await.as_deref(), Ok("hello"), "TLS {version}");
     }
 }
+
+/// HTTP/2 is agreed on in the handshake, on both sides of the proxy.
+#[tokio::test]
+async fn http2_is_agreed_on_in_the_handshake() {
+    let authority = Authority::new();
+    let backend = Backend::saying("hello").await.unwrap();
+    let mut inner = gateway_to(backend.address);
+    let certificate = authority.certificate("server", &["crystal.local", "127.0.0.1"]);
+    inner.listeners[0].protocol = Protocol::Http2;
+    secured(&mut inner, TlsMode::Strict, certificate.clone());
+    let inner = Proxy::running(&inner).await;
+    let mut outer = gateway_to(inner.address);
+    outer.listeners[0].protocol = Protocol::Http2;
+    secured(&mut outer, TlsMode::Strict, certificate);
+    outer.clusters[0].protocol = Protocol::Http2;
+    outer.clusters[0].tls = Some(ClientTls {
+        enforce: true,
+        ports: vec![],
+        certificate: None,
+        trust: Some(authority.trust()),
+        subject_names: vec!["crystal.local".into()],
+        server_name: None,
+    });
+    let outer = Proxy::running(&outer).await;
+    let (url, ca) = (
+        format!("https://{}/", outer.address),
+        authority.path("ca.pem"),
+    );
+    let told = ["--http2", "--cacert", &ca, "-w", " %{http_version}", &url];
+    assert_eq!(curl(&told).await.as_deref(), Ok("hello 2"));
+    let only_1 = curl(&["--http1.1", "--cacert", &ca, &url]).await;
+    assert!(only_1.is_err(), "{only_1:?}");
+}
