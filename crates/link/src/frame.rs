@@ -44,7 +44,7 @@ impl Decoder {
     }
 
     /// The next whole message, if it is there.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         let Some((&[compressed, a, b, c, d], _)) = self.received.split_first_chunk::<PREFIX>()
         else {
             return Ok(None);
@@ -83,7 +83,7 @@ mod tests {
             let mut heard: Vec<String> = Vec::new();
             for piece in wire.chunks(cut) {
                 decoder.push(piece);
-                while let Some(text) = decoder.next().unwrap() {
+                while let Some(text) = decoder.take().unwrap() {
                     heard.push(text);
                 }
             }
@@ -94,7 +94,7 @@ mod tests {
         fn bytes_from_outside_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut decoder = Decoder::default();
             decoder.push(&bytes);
-            while let Ok(Some(_)) = decoder.next::<serde_json::Value>() {}
+            while let Ok(Some(_)) = decoder.take::<serde_json::Value>() {}
         }
     }
 
@@ -103,7 +103,7 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.push(&[0, 255, 255, 255, 255]);
         assert!(matches!(
-            decoder.next::<String>(),
+            decoder.take::<String>(),
             Err(FrameError::TooLong(_))
         ));
     }

@@ -38,7 +38,7 @@ impl Views {
     }
 
     /// What to send now, if anything.
-    pub fn next(&mut self) -> Option<Change> {
+    pub fn due(&mut self) -> Option<Change> {
         let newest = self.newest.as_ref()?;
         let is_known = self.sent.as_ref().is_some_and(|sent| is_same(sent, newest));
         if is_known || self.answer == Answer::Awaited {
@@ -115,24 +115,24 @@ mod tests {
     fn a_view_that_equals_the_last_is_carried_without_being_sent() {
         let mut views = Views::default();
         views.offer(view(1, "a"));
-        assert_eq!(views.next().unwrap().revision, 1);
+        assert_eq!(views.due().unwrap().revision, 1);
         assert_eq!(views.carried(), None);
         views.applied(1);
         assert_eq!(views.carried(), Some(1));
         views.offer(view(5, "a"));
-        assert_eq!((views.next(), views.carried()), (None, Some(5)));
+        assert_eq!((views.due(), views.carried()), (None, Some(5)));
     }
 
     #[test]
     fn a_proxy_that_has_not_answered_is_sent_only_the_newest() {
         let mut views = Views::default();
         views.offer(view(1, "a"));
-        views.next().unwrap();
+        views.due().unwrap();
         views.offer(view(2, "b"));
         views.offer(view(3, "c"));
-        assert_eq!(views.next(), None);
+        assert_eq!(views.due(), None);
         views.applied(1);
-        assert_eq!(views.next().unwrap().revision, 3);
+        assert_eq!(views.due().unwrap().revision, 3);
         assert_eq!(views.carried(), Some(1));
     }
 
@@ -140,9 +140,9 @@ mod tests {
     fn a_refused_view_is_not_carried_until_it_is_applied_after_all() {
         let mut views = Views::default();
         views.offer(view(1, "a"));
-        views.next().unwrap();
+        views.due().unwrap();
         views.refused(1);
-        assert_eq!((views.next(), views.carried()), (None, None));
+        assert_eq!((views.due(), views.carried()), (None, None));
         views.offer(view(2, "a"));
         assert_eq!(views.carried(), None);
         views.applied(1);
@@ -161,7 +161,7 @@ mod tests {
                 let offered = view(revision, &name.to_string());
                 newest = Some(Arc::clone(&offered));
                 views.offer(offered);
-                if let Some(change) = views.next() {
+                if let Some(change) = views.due() {
                     follower.hear(change).unwrap();
                 }
                 if answers && let Some(heard) = follower.latest() {
@@ -171,7 +171,7 @@ mod tests {
             // Twice: the last answer may have been about the view before.
             for _ in 0..2 {
                 views.applied(follower.latest().unwrap().revision);
-                if let Some(change) = views.next() {
+                if let Some(change) = views.due() {
                     follower.hear(change).unwrap();
                 }
             }

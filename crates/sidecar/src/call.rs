@@ -110,7 +110,7 @@ impl Ear {
     /// The next message. Nothing is lost where the wait for it is given up.
     pub(crate) async fn hear(&mut self) -> Result<Downward, Broken> {
         loop {
-            if let Some(message) = self.decoder.next()? {
+            if let Some(message) = self.decoder.take()? {
                 return Ok(message);
             }
             let Some(frame) = self.from.frame().await else {

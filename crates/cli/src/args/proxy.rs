@@ -40,6 +40,12 @@ pub struct Proxy {
     /// Threads that carry traffic [default: one for each core]
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
+    /// How long a client's connection may stay without a request
+    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    pub keep_alive: TextDuration,
+    /// How long a request's head may take, once it has begun
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub head_timeout: TextDuration,
     /// Take over from the proxy of this node that runs with this state, which drains once this one serves
     #[arg(long)]
     pub replace: bool,

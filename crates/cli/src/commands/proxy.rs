@@ -139,7 +139,11 @@ fn options(args: &Proxy, global: &Global) -> Result<Options, Failure> {
         .trim_end_matches('/')
         .parse()
         .map_err(|error: sidecar::UrlError| Failure::new(Exit::Invalid, error))?;
-    let mut proxy = sidecar::ProxyOptions::default();
+    let mut proxy = sidecar::ProxyOptions {
+        keep_alive: args.keep_alive.0,
+        head_timeout: args.head_timeout.0,
+        ..sidecar::ProxyOptions::default()
+    };
     if let Some(workers) = args.workers {
         proxy.workers = workers;
     }

@@ -239,7 +239,7 @@ impl Stream {
 
     /// What to say now, if anything.
     fn next(&mut self) -> Option<Downward> {
-        if let Some(change) = self.views.next() {
+        if let Some(change) = self.views.due() {
             return Some(Downward::View(Box::new(change)));
         }
         let through = self.receipts.borrow_and_update().taken();
@@ -260,7 +260,7 @@ impl Ear {
     /// The next message. Nothing is lost where the wait for it is given up.
     async fn hear(&mut self, from: &mut Body) -> Result<Upward, End> {
         loop {
-            if let Some(message) = self.decoder.next()? {
+            if let Some(message) = self.decoder.take()? {
                 return Ok(message);
             }
             let frame = match from.frame().await {
