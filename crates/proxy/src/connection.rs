@@ -15,6 +15,7 @@ use crate::http1::MAX_HEAD;
 use crate::http2;
 use crate::inbound::{Inbound, Peer};
 use crate::listener::{Entered, Listener};
+use crate::moving::Move;
 use crate::relay::Relay;
 use crate::reply::Reply;
 use crate::socket::Socket;
@@ -39,6 +40,7 @@ pub(crate) struct Connection {
     is_fresh: bool,
     head_is_partial: bool,
     leaves_when_idle: bool,
+    moves: Move,
     /// Keeps the connection in its listener's books.
     entered: Entered,
 }
@@ -75,6 +77,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     let entered = listener.enter(&timer);
     let (client, peer) = inbound.into_socket();
     let mut connection = Connection {
+        moves: Move::of_new(&listener),
         worker,
         listener,
         client,
@@ -136,8 +139,10 @@ impl Downstream for Connection {
         match upstream {
             Upstream::Http1(socket) => Relay::new(self, socket, exchange, tries, now).run().await,
             Upstream::Http2(lease) => {
-                let client = translate::Client::http1(&self.worker, &mut self.client, exchange)
-                    .map_err(Failure::BadBody)?;
+                let leaves = self.is_leaving();
+                let client =
+                    translate::Client::http1(&self.worker, &mut self.client, exchange, leaves)
+                        .map_err(Failure::BadBody)?;
                 let (listener, timer) = (&self.listener, &self.timer);
                 let service = Service::http2(lease);
                 let translation =
@@ -161,8 +166,16 @@ impl Downstream for Connection {
     }
 
     async fn tunnel(&mut self, upstream: Upstream) -> Then {
-        if let Upstream::Http1(socket) = upstream {
-            tunnel::run(self, socket).await;
+        let Upstream::Http1(socket) = upstream else {
+            return Then::Close;
+        };
+        self.entered.is_long_lived(&self.timer);
+        let (worker, listener) = (Rc::clone(&self.worker), Rc::clone(&self.listener));
+        // In a box: few connections become tunnels.
+        let overstays = Box::pin(self.moves.overstays(&worker, &listener));
+        tokio::select! {
+            () = tunnel::run(self, socket) => {}
+            () = overstays => {}
         }
         Then::Close
     }
@@ -172,7 +185,7 @@ impl Downstream for Connection {
             Some(status) if !has_answered => {
                 let client = exchange.client;
                 let keeps = client.keeps_alive && exchange.body.is_done();
-                let then = if keeps && !self.listener.is_draining() {
+                let then = if keeps && !self.is_leaving() {
                     Then::NextRequest
                 } else {
                     Then::closing(exchange)
@@ -245,7 +258,7 @@ impl Connection {
                     client,
                     length,
                 }) => {
-                    let keeps = client.keeps_alive && !self.listener.is_draining();
+                    let keeps = client.keeps_alive && !self.is_leaving();
                     let (then, length) = match length {
                         Some(length) if keeps => (Then::NextRequest, length),
                         Some(length) if !client.keeps_alive => (Then::Close, length),
@@ -289,6 +302,11 @@ impl Connection {
                 .set(clock::now().checked_add(self.listener.idle_grace()));
         }
         Poll::Pending
+    }
+
+    /// Whether the next response is the connection's last.
+    pub(crate) fn is_leaving(&mut self) -> bool {
+        self.listener.is_draining() || self.moves.is_due(&self.worker, &self.listener)
     }
 
     /// Goes on in HTTP/2, from its preface.

@@ -33,17 +33,25 @@ pub struct Options {
     pub head_timeout: Duration,
     /// How long a client's TLS handshake may take.
     pub handshake_timeout: Duration,
+    /// How long client connections may take to be replaced once weights have changed: each is asked to
+    /// leave at a random moment of this time.
+    pub reconnect_within: Duration,
+    /// How much longer streams and tunnels that do not end by themselves may go on; `None` is for ever.
+    pub cut_moved_after: Option<Duration>,
     pub balancing: Balancing,
 }
 
 impl Default for Options {
-    /// A worker for each core, Envoy's hour for idle connections, half a minute for a head.
+    /// A worker for each core, Envoy's hour for idle connections, half a minute for a head and for
+    /// connections to move; nothing is cut for a change of weights.
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             keep_alive: Duration::from_secs(3600),
             head_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),
+            reconnect_within: Duration::from_secs(30),
+            cut_moved_after: None,
             balancing: Balancing::default(),
         }
     }
@@ -96,6 +104,8 @@ impl DataPlane {
             keep_alive: options.keep_alive,
             head_timeout: options.head_timeout,
             handshake_timeout: options.handshake_timeout,
+            reconnect_within: options.reconnect_within,
+            cut_moved_after: options.cut_moved_after,
         };
         let mut workers = Vec::with_capacity(options.workers.get());
         for number in 0..options.workers.get() {

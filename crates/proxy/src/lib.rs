@@ -29,6 +29,7 @@ mod http1;
 mod http2;
 mod inbound;
 mod listener;
+mod moving;
 mod node;
 mod outbound;
 mod outlier;

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use view::Protocol;
 
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::inbound;
 use crate::node::LocalNode;
 use crate::pool::Pool;
@@ -37,6 +37,9 @@ pub(crate) struct Listener {
     pool: RefCell<Option<Arc<Pool>>>,
     tls: RefCell<Option<Arc<Acceptor>>>,
     connections: RefCell<BTreeMap<u64, Rc<Timer>>>,
+    /// Those of them that want to know of changed weights at once.
+    long_lived: RefCell<BTreeMap<u64, Rc<Timer>>>,
+    weights_changed: Cell<Option<Instant>>,
     last_connection: Cell<u64>,
     state: Cell<State>,
     idle_grace: Cell<Duration>,
@@ -72,6 +75,8 @@ impl Listener {
             pool: RefCell::new(pool),
             tls: RefCell::new(tls),
             connections: RefCell::default(),
+            long_lived: RefCell::default(),
+            weights_changed: Cell::new(None),
             last_connection: Cell::new(0),
             state: Cell::new(State::Open),
             idle_grace: Cell::new(IDLE_GRACE),
@@ -87,9 +92,22 @@ impl Listener {
         pool: Option<Arc<Pool>>,
         tls: Option<Arc<Acceptor>>,
     ) {
+        let before = Rc::clone(&self.routing.borrow().0);
+        let is_reweighed = before.program.weighs_differently(&node.program);
         *self.routing.borrow_mut() = (node, index);
         *self.pool.borrow_mut() = pool;
         *self.tls.borrow_mut() = tls;
+        if is_reweighed {
+            self.weights_changed.set(Some(clock::now()));
+            for long_lived in self.long_lived.borrow().values() {
+                long_lived.wake();
+            }
+        }
+    }
+
+    /// When weights changed last.
+    pub(crate) fn weights_changed(&self) -> Option<Instant> {
+        self.weights_changed.get()
     }
 
     /// Who lets requests through, where their number is limited.
@@ -220,10 +238,22 @@ impl Listener {
     }
 }
 
+impl Entered {
+    /// The connection may last for as long as nobody asks it to move.
+    pub(crate) fn is_long_lived(&self, timer: &Rc<Timer>) {
+        let mut long_lived = self.listener.long_lived.borrow_mut();
+        long_lived.insert(self.connection, Rc::clone(timer));
+    }
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
         let mut connections = self.listener.connections.borrow_mut();
         connections.remove(&self.connection);
+        self.listener
+            .long_lived
+            .borrow_mut()
+            .remove(&self.connection);
         if connections.is_empty() {
             self.listener.emptied.notify_one();
         }

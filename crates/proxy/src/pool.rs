@@ -4,7 +4,8 @@
 //! `maxConnections` requests are under way, `maxPendingRequests` wait, first come, first served, and the
 //! rest are refused. Of an ingress the pool also keeps the idle connections: those in use and those at
 //! rest never exceed the limit together, as one is opened only by a request under way and only while
-//! none is at rest. Listeners without limits have no pool, and pay nothing.
+//! none is at rest. Of HTTP/2 and gRPC `maxRequests` are under way and none wait. Listeners without limits
+//! have no pool, and pay nothing.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,16 +56,17 @@ pub(crate) struct Slot {
 pub(crate) struct Queued(Arc<Pool>);
 
 impl Pool {
-    /// `None` without a limit that applies to HTTP/1.1. `before` goes on where the limits are the same;
+    /// `None` without a limit. `before` goes on where the limits are the same;
     /// where they are not, what is under way ends under the old ones.
     pub(crate) fn new(limits: &PoolLimits, before: Option<&Arc<Self>>) -> Option<Arc<Self>> {
         if let Some(before) = before.filter(|before| before.limits == *limits) {
             return Some(Arc::clone(before));
         }
-        let connections = usize::try_from(limits.max_connections?).unwrap_or(usize::MAX);
+        let under_way = limits.max_connections.or(limits.max_requests)?;
+        let under_way = usize::try_from(under_way).unwrap_or(usize::MAX);
         Some(Arc::new(Self {
             limits: limits.clone(),
-            slots: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(under_way.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicU32::new(0),
             idle: Mutex::default(),
         }))
@@ -76,6 +78,9 @@ impl Pool {
                 pool: Arc::clone(self),
                 _permit: permit,
             });
+        }
+        if self.limits.max_connections.is_none() {
+            return Turn::Never;
         }
         let queued = Queued(Arc::clone(self));
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -230,6 +235,19 @@ mod tests {
         let endless = pool(1, None);
         let _under_way = now(&endless);
         let _waiting: Vec<_> = (0..10_000).map(|_| later(&endless)).collect();
+    }
+
+    #[test]
+    fn requests_of_http2_do_not_wait() {
+        let limits = PoolLimits {
+            max_requests: Some(1),
+            ..PoolLimits::default()
+        };
+        let pool = Pool::new(&limits, None).unwrap();
+        let under_way = now(&pool);
+        assert!(matches!(pool.turn(), Turn::Never));
+        drop(under_way);
+        now(&pool);
     }
 
     #[test]

@@ -317,7 +317,7 @@ impl<'r> Relay<'r> {
 
     /// What this response means for both connections, and what its head must say about it.
     fn answer(
-        &self,
+        &mut self,
         head: &ResponseHead<'_, '_>,
     ) -> Result<(Answered, bool, &'static str), Failure> {
         let client = self.exchange.client;
@@ -325,7 +325,7 @@ impl<'r> Relay<'r> {
         let keeps_client = client.keeps_alive
             && head.body != Body::UntilClose
             && !unchunks
-            && !self.connection.listener.is_draining();
+            && !self.connection.is_leaving();
         let of_the_hop = match (head.status, keeps_client) {
             (101, _) if client.wants_websocket && head.fields.websocket => fields::WEBSOCKET,
             (101, _) => return Err(Failure::BadResponse(Malformed::SwitchedUnasked)),

@@ -85,6 +85,13 @@ impl Split {
         self.targets.iter()
     }
 
+    /// Whether the same arms are drawn as often.
+    pub(crate) fn weighs_like(&self, other: &Self) -> bool {
+        let mut pairs = self.targets.iter().zip(&other.targets);
+        self.targets.len() == other.targets.len()
+            && pairs.all(|(one, other)| one.arm == other.arm && one.weight == other.weight)
+    }
+
     /// `None` where all weights are zero.
     pub(crate) fn assign(&self, lines: &[Header<'_>], rng: &mut Rng) -> Option<Assignment> {
         if let Some(pin) = &self.pin

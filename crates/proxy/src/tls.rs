@@ -38,6 +38,14 @@ pub use secrets::Secret;
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
+/// What clients of a listener may choose from: those of HTTP/1.1 may speak HTTP/2 as well.
+fn accepted_alpn(protocol: Protocol) -> Vec<Vec<u8>> {
+    match protocol {
+        Protocol::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        other => alpn(other),
+    }
+}
+
 /// What a handshake offers for connections that carry `protocol`; nothing where bytes are just bytes.
 fn alpn(protocol: Protocol) -> Vec<Vec<u8>> {
     match protocol {

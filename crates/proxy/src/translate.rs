@@ -15,6 +15,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use http::header::{HeaderValue, SET_COOKIE};
 use http::{Response, StatusCode};
 use view::observe::Outcome;
 
@@ -220,7 +221,7 @@ impl<'r> Translation<'r> {
     /// Decides whether this answer is the client's, and if so sends its head.
     fn begin(&mut self, cx: &mut Context<'_>, answer: Final) -> Result<(), Failure> {
         let Final {
-            response,
+            mut response,
             is_last,
             mut first,
             keeps_upstream,
@@ -254,11 +255,13 @@ impl<'r> Translation<'r> {
             });
         }
         self.has_answered();
-        let is_draining = self.listener.is_draining();
-        let keeps_client = self
-            .client
-            .send_head(response, is_last, is_draining)
-            .map_err(gone)?;
+        if let Some(line) = self.exchange.set_cookie.take()
+            && let Some((_, cookie)) = line.trim_end().split_once(": ")
+            && let Ok(cookie) = HeaderValue::from_str(cookie)
+        {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        let keeps_client = self.client.send_head(response, is_last).map_err(gone)?;
         self.down = if is_last {
             Pump::ended()
         } else {

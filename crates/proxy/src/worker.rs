@@ -85,6 +85,8 @@ pub(crate) struct Limits {
     pub(crate) head_timeout: Duration,
     /// For a TLS handshake, waiting for its turn included.
     pub(crate) handshake_timeout: Duration,
+    pub(crate) reconnect_within: Duration,
+    pub(crate) cut_moved_after: Option<Duration>,
 }
 
 #[derive(Debug)]

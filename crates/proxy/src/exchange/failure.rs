@@ -40,6 +40,8 @@ pub(crate) enum Failure {
     NoTurn,
     #[error("the request's body is not valid: {0}")]
     BadBody(Malformed),
+    #[error("WebSocket to a service that speaks HTTP/2 is not supported")]
+    NoWebSocket,
     #[error("the request cannot be said in HTTP/2: {0}")]
     Untranslatable(&'static str),
     #[error("the client stopped in the middle")]
@@ -62,7 +64,7 @@ impl Failure {
             Self::RetriedStatus { outcome, .. } => *outcome,
             Self::Refused => Outcome::Unavailable,
             Self::TryTimeout | Self::Timeout | Self::Deadline | Self::NoTurn => Outcome::Timeout,
-            Self::Untranslatable(_) => Outcome::ClientError,
+            Self::NoWebSocket | Self::Untranslatable(_) => Outcome::ClientError,
             Self::BadBody(_) | Self::ClientStalled | Self::Cancelled | Self::Cut => {
                 Outcome::Cancelled
             }
@@ -85,6 +87,7 @@ impl Failure {
             Self::TryTimeout | Self::Timeout | Self::Deadline | Self::NoTurn => Some(504),
             Self::BadBody(malformed) => Some(malformed.status()),
             Self::Untranslatable(_) => Some(400),
+            Self::NoWebSocket => Some(501),
             Self::Cancelled | Self::Cut => None,
         }
     }

@@ -130,21 +130,13 @@ pub(crate) fn from_head(
     };
     let mut request = Request::new(());
     *request.version_mut() = Version::HTTP_2;
-    *request.method_mut() = match exchange.client.wants_websocket {
-        true => Method::CONNECT,
-        false => Method::from_bytes(head.method.as_bytes())
-            .map_err(|_| Failure::Untranslatable("its method is not valid"))?,
-    };
+    *request.method_mut() = Method::from_bytes(head.method.as_bytes())
+        .map_err(|_| Failure::Untranslatable("its method is not valid"))?;
     let scheme = match exchange.cluster().and_then(LocalCluster::tls) {
         Some(_) => Scheme::HTTPS,
         None => Scheme::HTTP,
     };
     *request.uri_mut() = uri(scheme, &head, endpoint)?;
-    if exchange.client.wants_websocket {
-        request
-            .extensions_mut()
-            .insert(h2::ext::Protocol::from_static("websocket"));
-    }
     let headers = request.headers_mut();
     headers.reserve(head.lines.len());
     for (index, line) in head.lines.iter().enumerate() {
@@ -156,9 +148,6 @@ pub(crate) fn from_head(
                 field(line).ok_or(Failure::Untranslatable("a field is not valid"))?;
             headers.append(name, value);
         }
-    }
-    if exchange.client.wants_websocket {
-        headers.remove(header::SEC_WEBSOCKET_KEY);
     }
     if exchange.grpc.is_some() {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));

@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
@@ -27,11 +27,15 @@ use super::{
 use crate::clock::{self, Instant};
 use crate::inbound::Inbound;
 use crate::listener::{Entered, Listener};
+use crate::moving::Move;
 use crate::timers::Timer;
 use crate::worker::Worker;
 
 /// How long a client without streams may take to leave once it has been told to.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Requests that a client may give up, as long as they are the most of its requests. Envoy's number.
+const MAX_GIVEN_UP: u64 = 500;
 
 /// What a connection's streams have in common.
 #[derive(Debug)]
@@ -40,6 +44,9 @@ pub(super) struct Shared {
     pub(super) listener: Rc<Listener>,
     timer: Rc<Timer>,
     streams: Cell<usize>,
+    /// All that there have been, and those of them that the client gave up.
+    begun: Cell<u64>,
+    given_up: Cell<u64>,
     last_used: Cell<Instant>,
     /// In the listener's books until the last stream has ended too.
     _entered: Entered,
@@ -52,7 +59,10 @@ pub(super) struct Place(pub(super) Rc<Shared>);
 struct Server<S> {
     shared: Rc<Shared>,
     connection: Connection<S, Bytes>,
+    moves: Move,
     is_leaving: bool,
+    /// The client has been told that it is no longer wanted.
+    is_ended: bool,
 }
 
 /// Serves a client that speaks HTTP/2 from its first byte.
@@ -61,12 +71,17 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     let timer = worker.timers.timer();
     let now = clock::now();
     timer.set(now.checked_add(worker.limits.head_timeout));
+    let entered = listener.enter(&timer);
+    entered.is_long_lived(&timer);
+    let moves = Move::of_new(&listener);
     let shared = Rc::new(Shared {
-        _entered: listener.enter(&timer),
+        _entered: entered,
         worker,
         listener,
         timer,
         streams: Cell::new(0),
+        begun: Cell::new(0),
+        given_up: Cell::new(0),
         last_used: Cell::new(now),
     });
     let Some(connection) = greet(&shared, stream).await else {
@@ -78,7 +93,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     let mut server = Server {
         shared,
         connection,
+        moves,
         is_leaving: false,
+        is_ended: false,
     };
     while let Some((request, respond)) = poll_fn(|cx| server.poll_next(cx)).await {
         let stream = Stream::new(Place::take(&server.shared), respond);
@@ -117,8 +134,22 @@ where
         if self.shared.listener.is_draining() {
             self.leave();
         }
+        if let Some(at) = self.moves.at(&self.shared.worker, &self.shared.listener)
+            && !self.is_leaving
+        {
+            let now = clock::now();
+            let is_due = at <= now;
+            if is_due {
+                self.leave();
+            }
+            let next = if is_due { self.farewell(now) } else { Some(at) };
+            self.shared.timer.set(next);
+        }
         if self.shared.timer.is_expired() && !self.stays() {
             return Poll::Ready(None);
+        }
+        if self.shared.is_abused() && !std::mem::replace(&mut self.is_ended, true) {
+            self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
         }
         match self.connection.poll_accept(cx) {
             Poll::Pending => Poll::Pending,
@@ -131,24 +162,35 @@ where
         }
     }
 
-    /// The timer went off: a connection without streams leaves, and then has a little time to go.
+    /// The timer went off. A connection without streams leaves; one that is leaving ends once it has none,
+    /// or when its streams have had their time.
     fn stays(&mut self) -> bool {
         let now = clock::now();
-        let patience = self.shared.worker.limits.keep_alive;
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let is_used = self.shared.streams.get() > 0;
-        let until = match self.shared.last_used.get().checked_add(patience) {
-            Some(until) if !is_used && until <= now => {
-                if self.is_leaving {
-                    return false;
-                }
-                self.leave();
-                now.checked_add(FAREWELL)
-            }
-            _ if is_used => now.checked_add(patience),
-            until => until,
-        };
-        self.shared.timer.set(until);
+        if self.is_leaving && (!is_used || is_due(self.moves.cut_at(&self.shared.worker))) {
+            return false;
+        }
+        let patience = self.shared.worker.limits.keep_alive;
+        let idle_at = self.shared.last_used.get().checked_add(patience);
+        if !is_used && is_due(idle_at) {
+            self.leave();
+        }
+        self.shared.timer.set(if self.is_leaving {
+            self.farewell(now)
+        } else if is_used {
+            now.checked_add(patience)
+        } else {
+            idle_at
+        });
         true
+    }
+
+    /// When to look again whether a connection that is leaving has gone.
+    fn farewell(&self, now: Instant) -> Option<Instant> {
+        let cut_at = self.moves.cut_at(&self.shared.worker);
+        let later = cut_at.filter(|at| *at > now);
+        later.into_iter().chain(now.checked_add(FAREWELL)).min()
     }
 
     /// Says that no new stream will be taken; those that have begun go on.
@@ -159,9 +201,26 @@ where
     }
 }
 
+impl Shared {
+    /// Most of very many requests were given up: work for this side, and none for the client.
+    fn is_abused(&self) -> bool {
+        let given_up = self.given_up.get();
+        given_up >= MAX_GIVEN_UP && given_up * 2 > self.begun.get()
+    }
+}
+
 impl Place {
+    /// The client gave the request up before it was answered.
+    pub(super) fn is_given_up(&self) {
+        self.0.given_up.set(self.0.given_up.get() + 1);
+        if self.0.is_abused() {
+            self.0.timer.wake();
+        }
+    }
+
     fn take(shared: &Rc<Shared>) -> Self {
         shared.streams.set(shared.streams.get() + 1);
+        shared.begun.set(shared.begun.get() + 1);
         Self(Rc::clone(shared))
     }
 }

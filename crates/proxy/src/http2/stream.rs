@@ -210,6 +210,9 @@ impl Downstream for Stream {
     async fn tunnel(&mut self, _upstream: Upstream) {}
 
     async fn fail(&mut self, _exchange: &Exchange, has_answered: bool, failure: &Failure) {
+        if matches!(failure, Failure::Cancelled) {
+            self.place.is_given_up();
+        }
         match failure.status() {
             Some(status) if !has_answered => {
                 self.answer(&Reply::new(status, failure), failure.grpc_status());

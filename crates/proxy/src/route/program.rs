@@ -2,6 +2,7 @@
 //! splits summed. Immutable, shared by all workers, replaced whole.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use view::{
@@ -260,6 +261,22 @@ impl Program {
                 node: self.node.clone(),
             })
         }
+    }
+
+    /// Whether a split that `other` has as well draws its targets by other weights there.
+    pub(crate) fn weighs_differently(&self, other: &Self) -> bool {
+        let known: HashMap<&str, &Split> =
+            other.splits().map(|split| (&*split.id, split)).collect();
+        self.splits().any(|split| {
+            known
+                .get(&*split.id)
+                .is_some_and(|other| !other.weighs_like(split))
+        })
+    }
+
+    fn splits(&self) -> impl Iterator<Item = &Split> {
+        let routes = self.services.iter().flat_map(|service| &service.routes);
+        routes.map(|route| &route.split)
     }
 
     /// Why nothing is sent to this cluster, if so.

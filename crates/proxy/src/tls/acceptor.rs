@@ -20,7 +20,7 @@ use super::identity::PeerIdentity;
 use super::renewed::{CertificateStatus, Material, Recipe, Renewed};
 use super::secrets::Secrets;
 use super::verifier::ClientVerifier;
-use super::{PROVIDER, TlsStream, alpn, names};
+use super::{PROVIDER, TlsStream, accepted_alpn, names};
 
 pub(crate) struct Acceptor {
     tls: ListenerTls,
@@ -98,7 +98,7 @@ impl Acceptor {
             source: rustls::Error::NoCertificatesPresented,
         })?;
         let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key)));
-        config.alpn_protocols = alpn(self.protocol);
+        config.alpn_protocols = accepted_alpn(self.protocol);
         config.ticketer = Arc::clone(&self.ticketer);
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Serving {

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
+use http::Response;
 use http::header::{CONTENT_LENGTH, HeaderMap, SEC_WEBSOCKET_ACCEPT};
-use http::{Response, StatusCode};
 
 use super::frame::{Broken, Duplex};
 use super::http1::{self, Http1, Outgoing};
@@ -22,6 +22,8 @@ pub(crate) enum Client<'r> {
     Http1 {
         body: Http1<'r>,
         facts: Facts,
+        /// The response is to be the connection's last.
+        leaves: bool,
     },
     Http2 {
         body: &'r mut Http2,
@@ -35,6 +37,7 @@ impl<'r> Client<'r> {
         worker: &Rc<Worker>,
         socket: &'r mut Socket,
         exchange: &mut Exchange,
+        leaves: bool,
     ) -> Result<Self, Malformed> {
         let replay = match &mut exchange.replay {
             Some(replay) => replay,
@@ -45,6 +48,7 @@ impl<'r> Client<'r> {
         Ok(Self::Http1 {
             body,
             facts: exchange.client,
+            leaves,
         })
     }
 
@@ -90,7 +94,7 @@ impl<'r> Client<'r> {
 
     pub(super) fn send_interim(&mut self, response: Response<()>) -> Result<(), Broken> {
         match self {
-            Self::Http1 { body, facts } => {
+            Self::Http1 { body, facts, .. } => {
                 // HTTP/1.0 knows no interim responses.
                 if facts.is_11 {
                     write_head(&response, &[], &mut body.output);
@@ -106,12 +110,13 @@ impl<'r> Client<'r> {
         &mut self,
         response: Response<()>,
         is_last: bool,
-        is_draining: bool,
     ) -> Result<bool, Broken> {
         match self {
-            Self::Http1 { body, facts } => {
-                Ok(send_head(body, *facts, &response, is_last, is_draining))
-            }
+            Self::Http1 {
+                body,
+                facts,
+                leaves,
+            } => Ok(send_head(body, *facts, &response, is_last, *leaves)),
             Self::Http2 { body, respond } => {
                 body.outgoing = Some(respond.send_response(response, is_last)?);
                 Ok(true)
@@ -119,26 +124,18 @@ impl<'r> Client<'r> {
         }
     }
 
-    /// Grants the switch that the client asked for; from here on bytes have no meaning.
-    pub(super) fn become_tunnel(&mut self, headers: HeaderMap) -> Result<(), Broken> {
-        match self {
-            Self::Http1 { body, .. } => {
-                let mut response = Response::new(());
-                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                *response.headers_mut() = headers;
-                write_head(&response, &[fields::WEBSOCKET], &mut body.output);
-                body.become_tunnel();
-                Ok(())
-            }
-            Self::Http2 { body, respond } => {
-                let mut response = Response::new(());
-                *response.headers_mut() = headers;
-                // The proof that the HTTP/1.1 handshake asks for has no place in HTTP/2 (RFC 8441).
-                response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
-                body.outgoing = Some(respond.send_response(response, false)?);
-                Ok(())
-            }
-        }
+    /// Grants the WebSocket that the client asked for; from here on bytes have no meaning. Only clients
+    /// of HTTP/2 come here: for the others a switch is a tunnel between two sockets.
+    pub(super) fn become_tunnel(&mut self, mut headers: HeaderMap) -> Result<(), Broken> {
+        let Self::Http2 { body, respond } = self else {
+            return Err(Broken::Gone);
+        };
+        // The proof that the HTTP/1.1 handshake asks for has no place in HTTP/2 (RFC 8441).
+        headers.remove(SEC_WEBSOCKET_ACCEPT);
+        let mut response = Response::new(());
+        *response.headers_mut() = headers;
+        body.outgoing = Some(respond.send_response(response, false)?);
+        Ok(())
     }
 }
 
@@ -171,7 +168,7 @@ fn send_head(
     facts: Facts,
     response: &Response<()>,
     is_last: bool,
-    is_draining: bool,
+    leaves: bool,
 ) -> bool {
     let has_length = response.headers().contains_key(CONTENT_LENGTH);
     let never_has_body = facts.to_head || matches!(response.status().as_u16(), 204 | 304);
@@ -184,7 +181,7 @@ fn send_head(
         }
         () => ("", true),
     };
-    let keeps_client = facts.keeps_alive && !ends_with_connection && !is_draining;
+    let keeps_client = facts.keeps_alive && !ends_with_connection && !leaves;
     let connection = match (keeps_client, facts.is_11) {
         (false, _) => "connection: close\r\n",
         (true, false) => "connection: keep-alive\r\n",

@@ -103,14 +103,10 @@ impl<'r> Service<'r> {
             } => {
                 let unsent = |_| Failure::Broken { unsent: true };
                 ready!(lease.channel.poll_ready(cx)).map_err(unsent)?;
-                let wants_websocket = exchange.client.wants_websocket;
-                if wants_websocket && !lease.channel.is_extended_connect_protocol_enabled() {
-                    return Poll::Ready(Err(Failure::Untranslatable(
-                        "the service does not take WebSockets over HTTP/2",
-                    )));
+                if exchange.client.wants_websocket {
+                    return Poll::Ready(Err(Failure::NoWebSocket));
                 }
                 let request = http2::request::from_head(head, exchange, lease.address)?;
-                let is_last = is_last && !wants_websocket;
                 let (answer, outgoing) = lease
                     .channel
                     .send_request(request, is_last)
@@ -140,16 +136,12 @@ impl<'r> Service<'r> {
                 let is_last = incoming.is_end_stream();
                 body.incoming = Some(incoming);
                 let response = Response::from_parts(parts, ());
-                Poll::Ready(Ok(if wants_websocket && response.status().is_success() {
-                    Answer::Switched(response)
-                } else {
-                    Answer::Final(Final {
-                        response,
-                        is_last,
-                        first: None,
-                        keeps_upstream: true,
-                    })
-                }))
+                Poll::Ready(Ok(Answer::Final(Final {
+                    response,
+                    is_last,
+                    first: None,
+                    keeps_upstream: true,
+                })))
             }
         }
     }
