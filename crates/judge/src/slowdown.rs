@@ -124,3 +124,36 @@ fn split_at(latencies: &Histogram, limit: Bin) -> [u64; 2] {
         .sum();
     [latencies.count() - slow, slow]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Latencies, Slowdown};
+    use crate::{Bin, Config, Share, histogram::Histogram, reference::Recent};
+
+    fn all_at(micros: u64, requests: u64) -> Histogram {
+        let mut histogram = Histogram::default();
+        histogram.add(Bin::of_micros(micros), requests);
+        histogram
+    }
+
+    fn after(canary: Histogram, stable: Histogram) -> Slowdown {
+        let config = Config::default();
+        let mut recent = Recent::default();
+        recent.add(&stable);
+        let reference = recent.reference().unwrap();
+        let mut slowdown = Slowdown::default();
+        let share = Share::new(1, 10).unwrap();
+        slowdown.absorb(&config, &reference, share, &Latencies { canary, stable });
+        slowdown.conclude(&config);
+        slowdown
+    }
+
+    /// Nothing is slow then, and a canary that takes the same time is as fast as can be.
+    #[test]
+    fn requests_that_all_take_the_same_time_can_be_compared() {
+        let same = after(all_at(50_000, 100), all_at(50_000, 900));
+        assert_eq!(same.bound(), Some(0.1));
+        let slower = after(all_at(90_000, 100), all_at(50_000, 900));
+        assert_eq!(slower.bound(), Some(1.0));
+    }
+}
