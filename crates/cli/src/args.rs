@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Share;
 use release::manifest::TextDuration;
 
+use crate::commands::plan::{Percentage, Times};
 use crate::exit::Exit;
 
 pub use exchange::{Export, ExportForm, Import};
@@ -95,6 +96,8 @@ pub enum Command {
     Proxy(Proxy),
     /// Release a new version of a service, and follow it
     Release(Release),
+    /// Tell what a release would take: how soon a worse version is found, and what it costs
+    Plan(Plan),
     /// Follow a release to its end
     Follow(Target),
     /// Show services, versions and releases
@@ -218,6 +221,42 @@ impl PolicyName {
             Self::Manual => "manual",
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// As the manifest names it; its traffic of now is asked of the server
+    pub service: Option<String>,
+    /// Requests a second, where no server is to be asked
+    #[arg(long, value_name = "N")]
+    pub rate: Option<f64>,
+    /// How often requests fail now, as `0.1%` [default: as measured, else 0.1%]
+    #[arg(long, value_name = "PERCENT")]
+    pub failing: Option<Percentage>,
+    /// How many times as often the worse version fails
+    #[arg(long, default_value = "5x", value_name = "TIMES")]
+    pub worse: Times,
+    /// How often the worse version's requests fail, as `2%`
+    #[arg(long, value_name = "PERCENT", conflicts_with = "worse")]
+    pub canary_failing: Option<Percentage>,
+    /// Shares to compare, as `1,5,12.5%`
+    #[arg(long = "share", value_delimiter = ',', value_name = "SHARES")]
+    pub shares: Vec<Share>,
+    /// Find the largest share that costs no more extra failures
+    #[arg(long, value_name = "N")]
+    pub budget: Option<f64>,
+    /// Find the smallest share that finds it in this time, as `2m`
+    #[arg(long, value_name = "DURATION")]
+    pub within: Option<TextDuration>,
+    /// As the manifest's `false_rollback` [default: 0.01]
+    #[arg(long, value_name = "RISK")]
+    pub false_rollback: Option<f64>,
+    /// As the manifest's `allowed_excess`, in percent [default: 0.5%]
+    #[arg(long, value_name = "PERCENT")]
+    pub allowed_excess: Option<Percentage>,
+    /// As the manifest's `false_promotion` [default: 0.005]
+    #[arg(long, value_name = "RISK")]
+    pub false_promotion: Option<f64>,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod import;
 mod logs;
 mod order;
 mod patch;
+pub mod plan;
 mod proxy;
 mod reaper;
 mod release;
@@ -38,6 +39,7 @@ pub fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Failur
         Command::Proxy(proxy) => block_on(proxy::run(proxy, global, terminal)),
         Command::Serve(serve) => block_on(serve::run(serve, global, terminal)),
         Command::Release(release) => block_on(release::run(release, global, terminal)),
+        Command::Plan(plan) => block_on(plan::run(plan, global, terminal)),
         Command::Follow(target) => block_on(follow::run(target, global, terminal)),
         Command::Status(status) => block_on(status::run(status, global, terminal)),
         Command::Set(set) => block_on(order::run(order::set(set), &set.steer, global, terminal)),

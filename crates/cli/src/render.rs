@@ -6,6 +6,7 @@ pub mod gauge;
 pub mod moment;
 pub mod number;
 pub mod pace;
+pub mod plan;
 pub mod progress;
 #[cfg(test)]
 mod samples;

@@ -1,0 +1,174 @@
+//! `serin plan` for people.
+
+use crate::commands::plan::{AtShare, Bound, Outlook};
+use crate::line::Line;
+
+use super::{number, table};
+
+pub fn lines(outlook: &Outlook) -> Vec<Line> {
+    let mut lines = vec![traffic(outlook), Line::new()];
+    let heading = format!(
+        "A version that fails in {} of its requests:",
+        percent(outlook.canary_failing)
+    );
+    lines.push(Line::new().plain(heading));
+    let mut rows = vec![
+        [
+            "share",
+            "found after",
+            "requests",
+            "extra failures",
+            "a good one certified after",
+        ]
+        .map(|title| Line::new().faint(title))
+        .to_vec(),
+    ];
+    rows.extend(outlook.shares.iter().map(row));
+    lines.extend(table::columns(rows));
+    let bounds = [
+        outlook.budget.as_ref().map(budget),
+        outlook.deadline.as_ref().map(deadline),
+    ];
+    lines.extend(bounds.into_iter().flatten());
+    lines.push(Line::new());
+    let means = "These are means: half of the releases take longer, few three times as long.";
+    lines.push(Line::new().faint(means));
+    lines
+}
+
+fn traffic(outlook: &Outlook) -> Line {
+    let line = match &outlook.service {
+        Some(service) => Line::new().strong(service).plain(": "),
+        None => Line::new(),
+    };
+    let line = line.plain(format!(
+        "{} requests",
+        number::rate(outlook.requests_per_second)
+    ));
+    match outlook.none_failed_of {
+        Some(requests) => line.plain(format!(
+            ", none of {} failed; {} is assumed",
+            number::count(requests),
+            percent(outlook.failing)
+        )),
+        None => line.plain(format!(", {} fail", percent(outlook.failing))),
+    }
+}
+
+fn row(at: &AtShare) -> Vec<Line> {
+    let certified = at
+        .certified_after_seconds
+        .map_or_else(|| "never".to_owned(), duration);
+    let cells = match at.found {
+        Some(found) => [
+            at.share.clone(),
+            duration(found.after_seconds),
+            number::count(found.requests.ceil() as u64),
+            format!("{:.1}", found.extra_failures),
+            certified,
+        ],
+        None => [
+            at.share.clone(),
+            "never".to_owned(),
+            "-".to_owned(),
+            "-".to_owned(),
+            certified,
+        ],
+    };
+    cells.map(|cell| Line::new().plain(cell)).to_vec()
+}
+
+fn budget(bound: &Bound) -> Line {
+    let limit = format!("{} extra failures", bound.limit);
+    match bound.share.as_ref().and_then(|at| Some((at, at.found?))) {
+        Some((at, found)) => Line::new()
+            .plain(format!("Within {limit}: at most "))
+            .strong(&at.share)
+            .plain(format!(", found after {}", duration(found.after_seconds))),
+        None => Line::new().bad(format!("No share keeps it within {limit}")),
+    }
+}
+
+fn deadline(bound: &Bound) -> Line {
+    let limit = duration(bound.limit);
+    match bound.share.as_ref().and_then(|at| Some((at, at.found?))) {
+        Some((at, found)) => Line::new()
+            .plain(format!("Found within {limit}: at least "))
+            .strong(&at.share)
+            .plain(format!(", {:.1} extra failures", found.extra_failures)),
+        None => Line::new().bad(format!("No share finds it within {limit}")),
+    }
+}
+
+/// With two digits, however small.
+fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    match percent {
+        0.1.. => number::percent(percent),
+        0.001.. => format!("{percent:.3} %"),
+        _ => format!("{percent:.1e} %"),
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..10.0 => format!("{seconds:.1} s"),
+        10.0..120.0 => format!("{seconds:.0} s"),
+        120.0..7200.0 => format!("{:.0} min", seconds / 60.0),
+        7200.0..172_800.0 => format!("{:.0} h", seconds / 3600.0),
+        _ => format!("{:.0} days", seconds / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AtShare, Bound, Outlook, lines};
+    use crate::commands::plan::Found;
+
+    #[test]
+    fn the_table_is_one_that_people_understand() {
+        let at = |share: &str, found| AtShare {
+            share: share.to_owned(),
+            found,
+            certified_after_seconds: Some(70.2),
+        };
+        let found = Found {
+            after_seconds: 264.0,
+            requests: 26_400.4,
+            canary_requests: 1320.0,
+            extra_failures: 6.42,
+        };
+        let outlook = Outlook {
+            service: Some("crystal".to_owned()),
+            requests_per_second: 100.2,
+            failing: 0.001,
+            none_failed_of: None,
+            canary_failing: 0.005,
+            shares: vec![at("5 %", Some(found)), at("0 %", None)],
+            budget: Some(Bound {
+                limit: 8.0,
+                share: Some(at("5 %", Some(found))),
+            }),
+            deadline: Some(Bound {
+                limit: 1.0,
+                share: None,
+            }),
+        };
+        let text: Vec<String> = lines(&outlook)
+            .iter()
+            .map(|line| line.paint(false))
+            .collect();
+        let expected = "\
+crystal: 100/s requests, 0.10 % fail
+
+A version that fails in 0.50 % of its requests:
+share  found after  requests  extra failures  a good one certified after
+5 %    4 min        26,401    6.4             70 s
+0 %    never        -         -               70 s
+Within 8 extra failures: at most 5 %, found after 4 min
+No share finds it within 1.0 s
+
+These are means: half of the releases take longer, few three times as long.";
+        assert_eq!(text.join("\n"), expected);
+    }
+}
