@@ -59,6 +59,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("testkit", &[]),
+    ("judges", &["judge"]),
 ];
 
 /// For tests alone: a dev-dependency of any crate, a dependency of none.
