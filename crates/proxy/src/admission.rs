@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use view::RetryPolicy;
+use view::{ProxyVersion, RetryPolicy};
 
 use crate::clock::{self, Instant};
 use crate::cluster::LocalCluster;
@@ -114,6 +114,14 @@ impl Client {
 }
 
 impl Exchange {
+    /// Whether its endpoint is to be told who connected, and how.
+    pub(crate) fn announces(&self) -> Option<ProxyVersion> {
+        match self.to {
+            To::Cluster(cluster) => self.node.program.clusters[cluster].sends_proxy_header,
+            To::Outside { .. } => None,
+        }
+    }
+
     pub(crate) fn cluster(&self) -> Option<&LocalCluster> {
         match self.to {
             To::Cluster(cluster) => Some(&self.node.clusters[cluster]),

@@ -5,8 +5,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 const BACKLOG: i32 = 4096;
 
@@ -49,8 +50,21 @@ fn shared(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
+    // Connections take over what is set here.
+    keep_alive(SockRef::from(&socket))?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Probes a silent peer after a minute, and gives it up after another.
+pub(crate) fn keep_alive(socket: SockRef<'_>) -> io::Result<()> {
+    let minute = Duration::from_secs(60);
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(minute)
+            .with_interval(minute / 4)
+            .with_retries(4),
+    )
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {

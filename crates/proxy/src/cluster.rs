@@ -108,6 +108,11 @@ impl LocalCluster {
         let unchanged =
             all.len() == listed.len() && all.iter().zip(listed.iter()).all(|(e, s)| is_of(e, s));
         if !unchanged {
+            for left in all.iter() {
+                if !listed.iter().any(|shared| is_of(left, shared)) {
+                    left.retire();
+                }
+            }
             *all = listed
                 .iter()
                 .map(|shared| {

@@ -16,6 +16,7 @@ use crate::http2;
 use crate::inbound::{Inbound, Peer};
 use crate::listener::{Entered, Listener};
 use crate::moving::Move;
+use crate::proxy_protocol::Ends;
 use crate::relay::Relay;
 use crate::reply::Reply;
 use crate::socket::Socket;
@@ -121,6 +122,10 @@ impl Downstream for Connection {
         &self.listener
     }
 
+    fn ends(&self) -> Option<Ends> {
+        Some(self.peer.ends(self.client.local_address().ok()?))
+    }
+
     fn timer(&self) -> &Rc<Timer> {
         &self.timer
     }
@@ -165,7 +170,7 @@ impl Downstream for Connection {
         }
     }
 
-    async fn tunnel(&mut self, upstream: Upstream) -> Then {
+    async fn tunnel(&mut self, upstream: Upstream, idle: Option<Duration>) -> Then {
         let Upstream::Http1(socket) = upstream else {
             return Then::Close;
         };
@@ -174,7 +179,7 @@ impl Downstream for Connection {
         // In a box: few connections become tunnels.
         let overstays = Box::pin(self.moves.overstays(&worker, &listener));
         tokio::select! {
-            () = tunnel::run(self, socket) => {}
+            () = tunnel::run(self, socket, idle) => {}
             () = overstays => {}
         }
         Then::Close

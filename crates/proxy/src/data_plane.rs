@@ -10,11 +10,13 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use view::NodeView;
 use view::observe::Observations;
 
 use crate::balancing::Balancing;
+use crate::discovery::{Dns, Surroundings};
+use crate::doors;
 use crate::error::{ApplyError, Refusal, StartError};
 use crate::health::{Generation, HealthStatus};
 use crate::registry::Registry;
@@ -22,6 +24,9 @@ use crate::route::Program;
 use crate::statistics::{Counted, Statistics};
 use crate::tls::{CertificateStatus, Secret, Secrets, renewal};
 use crate::worker::{self, Limits};
+
+/// Health checks under way at once; the rest wait, so that many endpoints are no burst of connections.
+const HEALTH_CHECKS: usize = 64;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -38,7 +43,12 @@ pub struct Options {
     pub reconnect_within: Duration,
     /// How much longer streams and tunnels that do not end by themselves may go on; `None` is for ever.
     pub cut_moved_after: Option<Duration>,
+    /// Client connections that each worker holds at once; further ones wait to be accepted. `None`: as many
+    /// as the process may have open files for.
+    pub connections: Option<NonZeroUsize>,
     pub balancing: Balancing,
+    /// Who is asked for endpoints' names; none: whoever this machine asks.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 impl Default for Options {
@@ -52,7 +62,9 @@ impl Default for Options {
             handshake_timeout: Duration::from_secs(10),
             reconnect_within: Duration::from_secs(30),
             cut_moved_after: None,
+            connections: None,
             balancing: Balancing::default(),
+            name_servers: Vec::new(),
         }
     }
 }
@@ -99,6 +111,9 @@ struct Background {
 impl DataPlane {
     pub fn start(options: Options) -> Result<Self, StartError> {
         let generation = Generation::default();
+        let dns = Dns::new(&options.name_servers).map_err(|error| StartError::NameServers {
+            source: error.into(),
+        })?;
         let background = Background::start().map_err(|source| StartError::Background { source })?;
         let limits = Limits {
             keep_alive: options.keep_alive,
@@ -106,6 +121,9 @@ impl DataPlane {
             handshake_timeout: options.handshake_timeout,
             reconnect_within: options.reconnect_within,
             cut_moved_after: options.cut_moved_after,
+            connections: options
+                .connections
+                .unwrap_or_else(|| doors::default_most(options.workers)),
         };
         let mut workers = Vec::with_capacity(options.workers.get());
         for number in 0..options.workers.get() {
@@ -121,10 +139,14 @@ impl DataPlane {
         let secrets = Arc::new(Secrets::default());
         let registry = Registry::new(
             workers,
-            generation,
-            options.balancing,
             Arc::clone(&secrets),
-            background.runtime.clone(),
+            Surroundings {
+                generation,
+                balancing: Arc::new(options.balancing),
+                dns,
+                checks: Arc::new(Semaphore::new(HEALTH_CHECKS)),
+                runtime: background.runtime.clone(),
+            },
         );
         let registry = Arc::new(Mutex::new(registry));
         let renewing = renewal::run(Arc::downgrade(&registry), Arc::clone(&secrets));

@@ -4,26 +4,28 @@
 //! theirs; what is known of an endpoint is carried over by its address. A Cloud Map cluster has no
 //! endpoints here: whoever compiles the view answers the lookup first and makes it static.
 
+mod dns;
+mod name;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
-use view::{Cluster, Discovery, DnsResponse, HealthCheck, IpPreference};
+use view::{Cluster, Discovery};
 
 use crate::balancing::Balancing;
+use crate::clock::{self, Instant};
 use crate::endpoint::Shared;
-use crate::health::{self, Generation, Health, HealthStatus};
+use crate::health::{self, Checking, Generation, Health, HealthStatus};
 use crate::outlier::{self, Outliers};
 use crate::tls::Connector;
-
-/// How often names are resolved again; `getaddrinfo` does not tell how long an answer holds.
-const REFRESH: Duration = Duration::from_secs(5);
+pub(crate) use dns::Dns;
+use name::{Course, Name, Verdict};
 
 /// The endpoints of one cluster in one view.
 pub(crate) type Endpoints = ArcSwap<Vec<Arc<Shared>>>;
@@ -36,6 +38,17 @@ pub(crate) struct Watched {
     pub(crate) balancing: Arc<Balancing>,
     /// How its endpoints are spoken to, where not in plain text.
     pub(crate) tls: Option<Arc<Connector>>,
+}
+
+/// What the watches of a data plane have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) generation: Generation,
+    pub(crate) balancing: Arc<Balancing>,
+    pub(crate) dns: Dns,
+    /// How many health checks may be under way at once.
+    pub(crate) checks: Arc<Semaphore>,
+    pub(crate) runtime: Handle,
 }
 
 /// Stops its background work when dropped.
@@ -53,11 +66,11 @@ pub(crate) struct Watch {
 /// The endpoints of a cluster with the tasks that check them.
 #[derive(Debug)]
 struct Checked {
-    check: Option<HealthCheck>,
-    tls: Option<Arc<Connector>>,
-    generation: Generation,
-    runtime: Handle,
+    checking: Option<Checking>,
+    around: Surroundings,
     known: Mutex<HashMap<SocketAddr, Known>>,
+    /// The name that is followed, and when it is to be looked up again.
+    due: Mutex<Option<(Name, Instant)>>,
 }
 
 #[derive(Debug)]
@@ -72,23 +85,25 @@ impl Watch {
         cluster: &Cluster,
         tls: Option<Arc<Connector>>,
         before: Option<&Self>,
-        generation: &Generation,
-        balancing: &Arc<Balancing>,
-        runtime: &Handle,
+        around: &Surroundings,
     ) -> Self {
+        let runtime = &around.runtime;
         let checked = Arc::new(Checked {
-            check: cluster.health_check.clone(),
-            tls: tls.clone(),
-            generation: Arc::clone(generation),
-            runtime: runtime.clone(),
+            checking: cluster.health_check.clone().map(|check| Checking {
+                check,
+                tls: tls.clone(),
+                proxy_header: cluster.sends_proxy_header,
+            }),
+            around: around.clone(),
             known: Mutex::default(),
+            due: Mutex::default(),
         });
         if let Some(before) = before {
             checked.inherit(&before.checked);
         }
         let endpoints = Arc::new(Endpoints::default());
         let outliers = cluster.outlier_detection.clone().map(|detection| {
-            let (endpoints, generation) = (Arc::clone(&endpoints), Arc::clone(generation));
+            let (endpoints, generation) = (Arc::clone(&endpoints), Arc::clone(&around.generation));
             Arc::new(Outliers::new(detection, endpoints, generation))
         });
         if outliers.is_none() {
@@ -120,7 +135,9 @@ impl Watch {
                     checked.publish(known, &endpoints);
                 }
                 let (done, first) = oneshot::channel();
-                let following = name.follow(Arc::clone(&checked), Arc::clone(&endpoints), done);
+                let (checked, endpoints) = (Arc::clone(&checked), Arc::clone(&endpoints));
+                let due = before.and_then(|before| before.checked.due_for(&name));
+                let following = follow(name, due, checked, endpoints, done);
                 resolver = Some(runtime.spawn(following).abort_handle());
                 first_lookup = Some(first);
             }
@@ -131,7 +148,7 @@ impl Watch {
             watched: Watched {
                 endpoints,
                 outliers,
-                balancing: Arc::clone(balancing),
+                balancing: Arc::clone(&around.balancing),
                 tls,
             },
             checked,
@@ -180,6 +197,19 @@ impl Checked {
             .collect()
     }
 
+    /// When the same name is to be looked up again.
+    fn due_for(&self, name: &Name) -> Option<Instant> {
+        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let (followed, due) = due.as_ref()?;
+        (followed == name).then_some(*due)
+    }
+
+    fn is_usable(&self, address: SocketAddr) -> bool {
+        self.known()
+            .get(&address)
+            .is_none_or(|known| known.endpoint.health().status != HealthStatus::Unhealthy)
+    }
+
     /// A cluster that does not eject holds nothing against its endpoints.
     fn clear_records(&self) {
         for known in self.known().values() {
@@ -189,7 +219,10 @@ impl Checked {
 
     /// Endpoints keep their health; a checker goes on in the new watch where the check is the same.
     fn inherit(&self, before: &Self) {
-        let same_check = self.check == before.check && is_same(&self.tls, &before.tls);
+        let same_check = match (&self.checking, &before.checking) {
+            (Some(one), Some(other)) => one.is_same(other),
+            _ => false,
+        };
         let mut known = self.known();
         for (&address, old) in before.known().iter_mut() {
             let checker = if same_check { old.checker.take() } else { None };
@@ -224,7 +257,7 @@ impl Checked {
         });
         drop(known);
         endpoints.store(Arc::new(listed));
-        self.generation.fetch_add(1, Ordering::Release);
+        self.around.generation.fetch_add(1, Ordering::Release);
     }
 
     fn endpoint(
@@ -250,10 +283,13 @@ impl Checked {
             }
         };
         let checker = running.or_else(|| {
-            let check = self.check.clone()?;
-            let (endpoint, generation) = (Arc::clone(&endpoint), Arc::clone(&self.generation));
-            let watching = health::watch(endpoint, check, self.tls.clone(), generation);
-            Some(self.runtime.spawn(watching).abort_handle())
+            let watching = health::watch(
+                Arc::clone(&endpoint),
+                self.checking.clone()?,
+                Arc::clone(&self.around.generation),
+                Arc::clone(&self.around.checks),
+            );
+            Some(self.around.runtime.spawn(watching).abort_handle())
         });
         known.insert(
             address,
@@ -267,7 +303,7 @@ impl Checked {
 
     /// A check that is new to an endpoint in use must not take it out of use before it has failed.
     fn starting_health(&self, before: Option<&Known>) -> Health {
-        if self.check.is_none() {
+        if self.checking.is_none() {
             return Health::new(HealthStatus::Unchecked);
         }
         match before.map(|known| known.endpoint.health()) {
@@ -296,124 +332,36 @@ pub(crate) fn is_same(one: &Option<Arc<Connector>>, other: &Option<Arc<Connector
     }
 }
 
-struct Name {
-    hostname: String,
-    port: u16,
-    response: DnsResponse,
-    ip_preference: IpPreference,
-}
-
-impl Name {
-    /// Resolves for ever; a name that cannot be resolved keeps the endpoints it had.
-    async fn follow(
-        self,
-        checked: Arc<Checked>,
-        endpoints: Arc<Endpoints>,
-        first: oneshot::Sender<()>,
-    ) {
-        let mut first = Some(first);
-        let mut last = Vec::new();
-        loop {
-            match tokio::net::lookup_host((self.hostname.as_str(), self.port)).await {
-                Ok(addresses) => {
-                    let chosen = self.choose(addresses.collect());
-                    if !chosen.is_empty() && chosen != last {
-                        last.clone_from(&chosen);
-                        let named = chosen.iter().map(|&address| unnamed(address)).collect();
-                        checked.publish(named, &endpoints);
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(hostname = self.hostname, %error, "cannot resolve endpoints");
-                }
-            }
+/// Looks the name up for ever and publishes what it means. `due`: until when the answer holds that a view
+/// before got; a new view is no reason to ask again.
+async fn follow(
+    name: Name,
+    mut due: Option<Instant>,
+    checked: Arc<Checked>,
+    endpoints: Arc<Endpoints>,
+    first: oneshot::Sender<()>,
+) {
+    let known = checked.addresses();
+    let mut course = Course::from(known.iter().map(|known| known.address).collect());
+    let mut rng = fastrand::Rng::new();
+    let mut first = Some(first);
+    loop {
+        if let Some(due) = due.take() {
             if let Some(first) = first.take() {
                 // Whoever applies the view may have stopped waiting.
                 let _was_awaited = first.send(());
             }
-            tokio::time::sleep(REFRESH).await;
+            tokio::time::sleep_until(due).await;
         }
-    }
-
-    fn choose(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-        let (first, second) = match self.ip_preference {
-            IpPreference::Unset | IpPreference::V4Preferred => (Some(4), Some(6)),
-            IpPreference::V6Preferred => (Some(6), Some(4)),
-            IpPreference::V4Only => (Some(4), None),
-            IpPreference::V6Only => (Some(6), None),
-        };
-        let of = |family| {
-            let is_wanted = move |a: &SocketAddr| family == Some(if a.is_ipv4() { 4 } else { 6 });
-            addresses
-                .iter()
-                .copied()
-                .filter(is_wanted)
-                .collect::<Vec<_>>()
-        };
-        let preferred = of(first);
-        addresses = if preferred.is_empty() {
-            of(second)
-        } else {
-            preferred
-        };
-        match self.response {
-            DnsResponse::Logical => addresses.truncate(1),
-            DnsResponse::Strict => {
-                addresses.sort_unstable();
-                addresses.dedup();
-            }
+        let dns = &checked.around.dns;
+        let result = dns.lookup(&name.hostname, name.ip_preference).await;
+        let is_usable = |address| checked.is_usable(address);
+        let (verdict, pause) = course.after(&name, result, is_usable, &mut rng);
+        if let Verdict::Use(addresses) = verdict {
+            checked.publish(addresses.into_iter().map(unnamed).collect(), &endpoints);
         }
-        addresses
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_means_the_preferred_family_and_one_or_all_of_its_addresses() {
-        let all: Vec<SocketAddr> = ["[::1]:80", "10.0.0.2:80", "10.0.0.1:80", "10.0.0.2:80"]
-            .iter()
-            .map(|address| address.parse().unwrap())
-            .collect();
-        for (ip_preference, response, expected) in [
-            (IpPreference::Unset, DnsResponse::Logical, "10.0.0.2:80"),
-            (
-                IpPreference::V4Only,
-                DnsResponse::Strict,
-                "10.0.0.1:80 10.0.0.2:80",
-            ),
-            (IpPreference::V6Preferred, DnsResponse::Strict, "[::1]:80"),
-            (IpPreference::V6Only, DnsResponse::Logical, "[::1]:80"),
-        ] {
-            let name = Name {
-                hostname: "a".into(),
-                port: 80,
-                response,
-                ip_preference,
-            };
-            let chosen: Vec<_> = name
-                .choose(all.clone())
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            assert_eq!(chosen.join(" "), expected, "{ip_preference:?} {response:?}");
-        }
-        let only_v6 = vec![all[0]];
-        for (ip_preference, count) in [(IpPreference::V4Preferred, 1), (IpPreference::V4Only, 0)] {
-            let response = DnsResponse::Strict;
-            let name = Name {
-                hostname: "a".into(),
-                port: 80,
-                response,
-                ip_preference,
-            };
-            assert_eq!(
-                name.choose(only_v6.clone()).len(),
-                count,
-                "{ip_preference:?}"
-            );
-        }
+        let next = clock::now() + pause;
+        *checked.due.lock().unwrap_or_else(PoisonError::into_inner) = Some((name.clone(), next));
+        due = Some(next);
     }
 }

@@ -14,6 +14,10 @@ pub enum StartError {
     Worker { worker: usize, source: io::Error },
     #[error("cannot start the data plane: no thread or event queue for health checks")]
     Background { source: io::Error },
+    #[error("cannot start the data plane: the name servers cannot be used")]
+    NameServers {
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// Part of a view that cannot be carried; the rest of the view goes on.

@@ -24,6 +24,7 @@ use crate::http2;
 use crate::listener::Listener;
 use crate::outbound;
 use crate::pool::{Queued, Slot, Turn};
+use crate::proxy_protocol::{self, Ends, Header};
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::timers::Timer;
@@ -49,6 +50,9 @@ pub(crate) trait Downstream {
     /// Wakes the task that carries the request.
     fn timer(&self) -> &Rc<Timer>;
 
+    /// Who connected to whom, for endpoints that are to be told.
+    fn ends(&self) -> Option<Ends>;
+
     /// Whether the client has gone: `Ready(false)` says that it sent more instead.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
 
@@ -65,7 +69,7 @@ pub(crate) trait Downstream {
     fn finish(&mut self, exchange: &Exchange, keeps_client: bool, now: Instant) -> Self::Then;
 
     /// After a switch of protocols: bytes both ways until either side has had enough.
-    async fn tunnel(&mut self, upstream: Upstream) -> Self::Then;
+    async fn tunnel(&mut self, upstream: Upstream, idle: Option<Duration>) -> Self::Then;
 
     /// No try is left: tells the client, as far as it can still be told.
     async fn fail(
@@ -177,7 +181,8 @@ async fn attempt<D: Downstream>(
         Some(upstream) => (Upstream::Http1(upstream), clock::now()),
         None if speaks_http2(exchange) => (lease(exchange, &endpoint, tries).await?, clock::now()),
         None => {
-            let socket = Socket::new(connect(exchange, &endpoint).await?);
+            let header = announcement(client, exchange);
+            let socket = Socket::new(connect(exchange, &endpoint, header).await?);
             (Upstream::Http1(socket), clock::now())
         }
     };
@@ -195,9 +200,11 @@ async fn attempt<D: Downstream>(
         None => {}
     }
     if finished.is_switched {
-        return Ok(client.tunnel(upstream).await);
+        return Ok(client.tunnel(upstream, exchange.idle).await);
     }
-    if let (Upstream::Http1(socket), true) = (upstream, finished.keeps_upstream) {
+    // Who announced a client carries no other's requests.
+    let keeps_upstream = finished.keeps_upstream && exchange.announces().is_none();
+    if let (Upstream::Http1(socket), true) = (upstream, keeps_upstream) {
         match exchange.pool() {
             Some(pool) => pool.check_in(socket, endpoint.shared.address, now),
             None => endpoint.check_in(socket, now),
@@ -236,7 +243,10 @@ async fn lease(
     tries: &mut Tries,
 ) -> Result<Upstream, Failure> {
     let address = endpoint.shared.address;
-    let connecting = || connect(exchange, endpoint);
+    let header = exchange
+        .announces()
+        .map(|version| proxy_protocol::header(version, Header::Own));
+    let connecting = || connect(exchange, endpoint, header.clone());
     let leased = endpoint
         .channels
         .lease(address, tries.shuns_pool, connecting);
@@ -285,10 +295,18 @@ fn no_endpoint(exchange: &Exchange, cluster: usize) -> Failure {
     }
 }
 
+/// What a connection for this client alone begins with, if its endpoint is to be told who that is.
+fn announcement<D: Downstream>(client: &D, exchange: &Exchange) -> Option<Vec<u8>> {
+    let version = exchange.announces()?;
+    let header = client.ends().map_or(Header::Own, Header::Relayed);
+    Some(proxy_protocol::header(version, header))
+}
+
 /// A connection to `endpoint`, within the time that its cluster allows.
 fn connect(
     exchange: &Exchange,
     endpoint: &Endpoint,
+    header: Option<Vec<u8>>,
 ) -> impl Future<Output = Result<Stream, Failure>> + use<> {
     let address = endpoint.shared.address;
     let node = Rc::clone(&exchange.node);
@@ -304,7 +322,7 @@ fn connect(
             ),
             None => (OUTSIDE_CONNECT_TIMEOUT, None),
         };
-        let connected = outbound::connect(address, timeout, tls).await;
+        let connected = outbound::connect(address, timeout, tls, header.as_deref()).await;
         connected.map_err(|source| Failure::Connect {
             endpoint: address.to_string(),
             source,

@@ -10,6 +10,7 @@
 use crate::http1::chunked::Chunked;
 use crate::http1::fields::no_lines;
 use crate::http1::{Body, Malformed, request, response};
+use crate::proxy_protocol;
 use crate::route::path;
 
 pub fn request_head(bytes: &[u8]) {
@@ -84,6 +85,22 @@ pub fn chunked_body(bytes: &[u8]) {
         passed_on.advance(bytes).map(|_| passed_on.is_done()),
         whole.map(|(.., done)| done)
     );
+}
+
+/// Either refused at any length, or complete at its own length and at no shorter one.
+pub fn proxy_header(bytes: &[u8]) {
+    let whole = proxy_protocol::parse(bytes);
+    if let Ok(Some((_, length))) = whole {
+        assert!(length <= bytes.len());
+        assert_eq!(proxy_protocol::parse(&bytes[..length]), whole);
+        assert_eq!(proxy_protocol::parse(&bytes[..length - 1]), Ok(None));
+    }
+    for cut in 0..bytes.len().min(64) {
+        match (proxy_protocol::parse(&bytes[..cut]), whole) {
+            (Ok(None), _) => {}
+            (early, whole) => assert_eq!(early, whole, "at {cut}"),
+        }
+    }
 }
 
 /// The data, how many bytes were the body's, and whether it has ended.

@@ -3,20 +3,22 @@
 //! As with Envoy, an endpoint is not used before its first check has passed, that check comes at once
 //! and decides alone; afterwards it takes the thresholds to change the verdict.
 
-use std::net::SocketAddr;
+mod http2;
+mod probe;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use view::{HealthCheck, Protocol};
+use tokio::sync::Semaphore;
+use view::{HealthCheck, ProxyVersion};
 
 use crate::clock::{self, Instant};
+use crate::discovery::is_same;
 use crate::endpoint::Shared;
-use crate::http1::{MAX_HEAD, fields, response};
-use crate::outbound;
-use crate::stream::Stream;
 use crate::tls::Connector;
+
+const USER_AGENT: &str = "serin health check";
 
 /// Increases whenever an endpoint comes, goes or changes its health; workers look again when it does.
 pub(crate) type Generation = Arc<AtomicU64>;
@@ -91,24 +93,48 @@ impl Health {
     }
 }
 
-/// Checks an endpoint for ever.
+/// How endpoints of a cluster are checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Checking {
+    pub(crate) check: HealthCheck,
+    pub(crate) tls: Option<Arc<Connector>>,
+    pub(crate) proxy_header: Option<ProxyVersion>,
+}
+
+impl Checking {
+    /// Whether a checker of the one may go on for the other.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.check == other.check
+            && self.proxy_header == other.proxy_header
+            && is_same(&self.tls, &other.tls)
+    }
+}
+
+/// Checks an endpoint for ever. `room`: how many checks may be under way at once, whosever they are.
 pub(crate) async fn watch(
     endpoint: Arc<Shared>,
-    check: HealthCheck,
-    tls: Option<Arc<Connector>>,
+    checking: Checking,
     generation: Generation,
+    room: Arc<Semaphore>,
 ) {
+    let Checking {
+        check,
+        tls,
+        proxy_header,
+    } = checking;
     let mut address = endpoint.address;
     if let Some(port) = check.port {
         address.set_port(port);
     }
     let mut rng = fastrand::Rng::new();
     loop {
-        let probing = probe(address, &check, tls.as_deref());
+        let under_way = room.acquire().await;
+        let probing = probe::probe(address, &check, tls.as_deref(), proxy_header);
         let result = match tokio::time::timeout(check.timeout, probing).await {
             Ok(result) => result,
             Err(_) => Err(format!("no answer within {:?}", check.timeout)),
         };
+        drop(under_way);
         let before = endpoint.health();
         let health = before.clone().after(result, &check);
         if health.status != before.status {
@@ -129,49 +155,11 @@ fn jittered(interval: Duration, rng: &mut fastrand::Rng) -> Duration {
     interval.mul_f64(0.9 + 0.2 * rng.f64())
 }
 
-async fn probe(
-    address: SocketAddr,
-    check: &HealthCheck,
-    tls: Option<&Connector>,
-) -> Result<(), String> {
-    let stream = outbound::connect(address, check.timeout, tls)
-        .await
-        .map_err(|error| error.to_string())?;
-    match check.protocol {
-        Protocol::Tcp => Ok(()),
-        _ => probe_http(stream, address, &check.path).await,
-    }
-}
-
-async fn probe_http(mut stream: Stream, host: SocketAddr, path: &str) -> Result<(), String> {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: serin health check\r\nconnection: close\r\n\r\n"
-    );
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .map_err(|error| error.to_string())?;
-    let mut answer = Vec::new();
-    loop {
-        let read = stream
-            .read_buf(&mut answer)
-            .await
-            .map_err(|error| error.to_string())?;
-        let mut lines = fields::no_lines();
-        match response::parse(&answer, false, &mut lines) {
-            Ok(Some(head)) if head.status == 200 => return Ok(()),
-            Ok(Some(head)) => return Err(format!("answered {}", head.status)),
-            Ok(None) if read > 0 && answer.len() <= MAX_HEAD => {}
-            Ok(None) => return Err("the connection closed before the answer".to_owned()),
-            Err(malformed) => return Err(malformed.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use HealthStatus::*;
+    use view::Protocol;
 
     fn check() -> HealthCheck {
         HealthCheck {

@@ -1,4 +1,5 @@
-//! What happens to a connection before its first request: TLS, then the protocol that is spoken in it.
+//! What happens to a connection before its first request: a PROXY header, TLS, then the protocol that is
+//! spoken in it.
 //!
 //! A listener in plain text has nothing to do here: its connections are served at once. Handshakes under
 //! way are limited in number for each worker, and in time.
@@ -17,6 +18,7 @@ use view::Protocol;
 use crate::connection;
 use crate::http2;
 use crate::listener::Listener;
+use crate::proxy_protocol::{self, Ends, Header};
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::tcp;
@@ -47,9 +49,28 @@ impl Inbound {
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) remote: SocketAddr,
+    /// The connection as a relay in between says it was made.
+    relayed: Option<Ends>,
     /// `None` in plain text.
-    #[expect(dead_code, reason = "access logs ask")]
     pub(crate) tls: Option<Rc<PeerIdentity>>,
+}
+
+impl Peer {
+    fn new(remote: SocketAddr) -> Self {
+        Self {
+            remote,
+            relayed: None,
+            tls: None,
+        }
+    }
+
+    /// What the next hop is to be told of who connected to whom. `local`: the end of the connection here.
+    pub(crate) fn ends(&self, local: SocketAddr) -> Ends {
+        self.relayed.unwrap_or(Ends {
+            source: self.remote,
+            destination: local,
+        })
+    }
 }
 
 pub(crate) fn welcome(
@@ -59,49 +80,47 @@ pub(crate) fn welcome(
     remote: SocketAddr,
 ) {
     let (worker, listener) = (Rc::clone(worker), Rc::clone(listener));
-    match listener.tls() {
-        None => {
-            let inbound = Inbound {
-                stream: Stream::Plain(tcp),
-                early: Vec::new(),
-                peer: Peer { remote, tls: None },
-            };
-            match listener.protocol() {
-                Protocol::Http => spawn_local(connection::serve(worker, listener, inbound)),
-                Protocol::Http2 | Protocol::Grpc => {
-                    spawn_local(http2::serve(worker, listener, inbound))
-                }
-                Protocol::Tcp => spawn_local(tcp::serve(worker, listener, inbound)),
-            };
-        }
-        Some(tls) => {
-            spawn_local(async move {
-                // In a box that is given back before the first request.
-                match Box::pin(secure(&worker, &listener, &tls, tcp, remote)).await {
-                    Ok(inbound) => match listener.protocol() {
-                        Protocol::Tcp => tcp::serve(worker, listener, inbound).await,
-                        Protocol::Http if inbound.stream.alpn() != Some(b"h2") => {
-                            connection::serve(worker, listener, inbound).await;
-                        }
-                        Protocol::Http | Protocol::Http2 | Protocol::Grpc => {
-                            http2::serve(worker, listener, inbound).await;
-                        }
-                    },
-                    Err(error) => {
-                        let address = listener.address;
-                        tracing::debug!(%address, %remote, %error, "a TLS handshake failed");
-                    }
-                }
-            });
-        }
+    let tls = listener.tls();
+    if tls.is_none() && !listener.expects_proxy_header() {
+        let inbound = Inbound {
+            stream: Stream::Plain(tcp),
+            early: Vec::new(),
+            peer: Peer::new(remote),
+        };
+        match listener.protocol() {
+            Protocol::Http => spawn_local(connection::serve(worker, listener, inbound)),
+            Protocol::Http2 | Protocol::Grpc => {
+                spawn_local(http2::serve(worker, listener, inbound))
+            }
+            Protocol::Tcp => spawn_local(tcp::serve(worker, listener, inbound)),
+        };
+        return;
     }
+    spawn_local(async move {
+        // In a box that is given back before the first request.
+        match Box::pin(prepare(&worker, &listener, tls, tcp, remote)).await {
+            Ok(inbound) => match listener.protocol() {
+                Protocol::Tcp => tcp::serve(worker, listener, inbound).await,
+                Protocol::Http if inbound.stream.alpn() != Some(b"h2") => {
+                    connection::serve(worker, listener, inbound).await;
+                }
+                Protocol::Http | Protocol::Http2 | Protocol::Grpc => {
+                    http2::serve(worker, listener, inbound).await;
+                }
+            },
+            Err(error) => {
+                let address = listener.address;
+                tracing::debug!(%address, %remote, %error, "a connection was closed before its first request");
+            }
+        }
+    });
 }
 
-async fn secure(
+async fn prepare(
     worker: &Rc<Worker>,
     listener: &Rc<Listener>,
-    tls: &Arc<Acceptor>,
-    tcp: TcpStream,
+    tls: Option<Arc<Acceptor>>,
+    mut tcp: TcpStream,
     remote: SocketAddr,
 ) -> io::Result<Inbound> {
     let timer = worker.timers.timer();
@@ -116,6 +135,20 @@ async fn secure(
         }
     });
     let handshake = async {
+        let mut peer = Peer::new(remote);
+        if listener.expects_proxy_header()
+            && let Header::Relayed(ends) = proxy_protocol::receive(&mut tcp).await?
+        {
+            peer.remote = ends.source;
+            peer.relayed = Some(ends);
+        }
+        let Some(tls) = tls else {
+            return Ok(Inbound {
+                stream: Stream::Plain(tcp),
+                early: Vec::new(),
+                peer,
+            });
+        };
         let _turn = worker
             .handshakes
             .acquire()
@@ -126,7 +159,6 @@ async fn secure(
             early = first_bytes(&tcp).await?;
             if !begins_tls(&early).unwrap_or(false) {
                 let stream = Stream::Plain(tcp);
-                let peer = Peer { remote, tls: None };
                 return Ok(Inbound {
                     stream,
                     early,
@@ -135,13 +167,11 @@ async fn secure(
             }
         }
         let (stream, identity) = tls.accept(tcp, early).await?;
+        peer.tls = Some(Rc::new(identity));
         Ok(Inbound {
             stream: Stream::Tls(stream),
             early: Vec::new(),
-            peer: Peer {
-                remote,
-                tls: Some(Rc::new(identity)),
-            },
+            peer,
         })
     };
     tokio::select! {

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use view::Protocol;
 
 use crate::clock::{self, Instant};
+use crate::doors::Doors;
 use crate::inbound;
 use crate::node::LocalNode;
 use crate::pool::Pool;
@@ -32,6 +34,8 @@ const IDLE_GRACE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
+    /// The worker's.
+    doors: Rc<Doors>,
     /// The view in force, and which of its listeners this is.
     routing: RefCell<(Rc<LocalNode>, usize)>,
     pool: RefCell<Option<Arc<Pool>>>,
@@ -64,6 +68,7 @@ pub(crate) struct Entered {
 impl Listener {
     pub(crate) fn new(
         address: SocketAddr,
+        doors: Rc<Doors>,
         node: Rc<LocalNode>,
         index: usize,
         pool: Option<Arc<Pool>>,
@@ -71,6 +76,7 @@ impl Listener {
     ) -> Self {
         Self {
             address,
+            doors,
             routing: RefCell::new((node, index)),
             pool: RefCell::new(pool),
             tls: RefCell::new(tls),
@@ -131,6 +137,11 @@ impl Listener {
         matches!(node.program.listeners[*index].entry, Entry::Egress { .. })
     }
 
+    pub(crate) fn expects_proxy_header(&self) -> bool {
+        let (node, index) = &*self.routing.borrow();
+        node.program.listeners[*index].expects_proxy_header
+    }
+
     /// What clients speak here; those of HTTP/1.1 may speak HTTP/2 as well.
     pub(crate) fn protocol(&self) -> Protocol {
         let (node, index) = &*self.routing.borrow();
@@ -157,6 +168,7 @@ impl Listener {
     pub(crate) fn enter(self: &Rc<Self>, timer: &Rc<Timer>) -> Entered {
         let connection = self.last_connection.get() + 1;
         self.last_connection.set(connection);
+        self.doors.enter();
         self.connections
             .borrow_mut()
             .insert(connection, Rc::clone(timer));
@@ -171,7 +183,7 @@ impl Listener {
         loop {
             tokio::select! {
                 biased;
-                accepted = socket.accept() => match accepted {
+                accepted = self.next_of(&socket) => match accepted {
                     Ok((stream, remote)) => self.welcome(&worker, stream, remote),
                     Err(error) => {
                         tracing::warn!(address = %self.address, %error, "cannot accept a connection");
@@ -184,6 +196,17 @@ impl Listener {
         // For the worker's next socket here, if there are several.
         self.stop.notify_one();
         self.welcome_the_queue(&worker, socket);
+    }
+
+    async fn next_of(&self, socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        loop {
+            self.doors.room().await;
+            tokio::select! {
+                biased;
+                () = self.doors.filled() => {}
+                accepted = socket.accept() => return accepted,
+            }
+        }
     }
 
     /// Connections that the kernel has accepted already would be reset with the socket.
@@ -254,6 +277,7 @@ impl Drop for Entered {
             .long_lived
             .borrow_mut()
             .remove(&self.connection);
+        self.listener.doors.leave();
         if connections.is_empty() {
             self.listener.emptied.notify_one();
         }

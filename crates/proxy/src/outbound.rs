@@ -1,9 +1,11 @@
-//! Opening a connection to an endpoint: TCP, then TLS where the cluster asks for it, within one time-out.
+//! Opening a connection to an endpoint: TCP, then a PROXY header and TLS where the cluster asks for them,
+//! within one time-out.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::stream::Stream;
@@ -13,10 +15,14 @@ pub(crate) async fn connect(
     address: SocketAddr,
     timeout: Duration,
     tls: Option<&Connector>,
+    proxy_header: Option<&[u8]>,
 ) -> io::Result<Stream> {
     let connecting = async {
-        let tcp = TcpStream::connect(address).await?;
+        let mut tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
+        if let Some(header) = proxy_header {
+            tcp.write_all(header).await?;
+        }
         match tls {
             None => Ok(Stream::Plain(tcp)),
             // In a box, so that connections in plain text keep no room for it.

@@ -9,18 +9,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use view::observe::Observations;
 use view::{Cluster, NodeView};
 
-use crate::balancing::Balancing;
 use crate::bind;
 use crate::counters;
 use crate::data_plane::{BoundListener, EndpointHealth};
-use crate::discovery::{Watch, Watched};
+use crate::discovery::{Surroundings, Watch, Watched};
 use crate::error::{ApplyError, Refusal};
-use crate::health::Generation;
 use crate::pool::Pool;
 use crate::route::Program;
 use crate::route::program::Listener;
@@ -40,10 +37,8 @@ pub(crate) struct Registry {
     nodes: HashMap<String, Node>,
     /// Handed over by another process, and not part of any node yet.
     inherited: Vec<TcpListener>,
-    generation: Generation,
-    balancing: Arc<Balancing>,
     secrets: Arc<Secrets>,
-    background: Handle,
+    around: Surroundings,
 }
 
 #[derive(Debug)]
@@ -72,20 +67,16 @@ struct Bound {
 impl Registry {
     pub(crate) fn new(
         workers: Vec<mpsc::UnboundedSender<Command>>,
-        generation: Generation,
-        balancing: Balancing,
         secrets: Arc<Secrets>,
-        background: Handle,
+        around: Surroundings,
     ) -> Self {
         Self {
             workers,
             is_closing: false,
             nodes: HashMap::new(),
             inherited: Vec::new(),
-            generation,
-            balancing: Arc::new(balancing),
             secrets,
-            background,
+            around,
         }
     }
 
@@ -263,14 +254,7 @@ impl Registry {
             .map(|cluster| {
                 let before = before.and_then(|node| node.watches.get(&cluster.name));
                 let tls = self.connector(program, cluster, before);
-                let watch = Watch::start(
-                    cluster,
-                    tls,
-                    before,
-                    &self.generation,
-                    &self.balancing,
-                    &self.background,
-                );
+                let watch = Watch::start(cluster, tls, before, &self.around);
                 (cluster.name.clone(), watch)
             })
             .collect();

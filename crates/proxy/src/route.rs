@@ -1,5 +1,7 @@
 //! From a request to a split: what a view says, compiled once, tried for every request.
 
+mod hosts;
+mod index;
 pub(crate) mod matcher;
 pub(crate) mod path;
 pub(crate) mod program;

@@ -4,12 +4,14 @@
 //! once is copied here. Between requests both buffers are empty and own no memory.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 
+use crate::bind;
 use crate::stream::Stream;
 
 #[derive(Debug)]
@@ -122,6 +124,17 @@ impl Socket {
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
+        self.stream.tcp().local_addr()
+    }
+
+    /// Finds out, in minutes, that the peer is gone without a word.
+    pub(crate) fn keep_alive(&self) {
+        if let Err(error) = bind::keep_alive(socket2::SockRef::from(self.stream.tcp())) {
+            tracing::debug!(%error, "a connection was gone before it could be watched");
+        }
     }
 
     /// Makes the coming end of this connection a reset: an orderly one would pass for the end of what was

@@ -12,6 +12,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use view::ProxyVersion;
+use view::observe::Outcome;
+
 use crate::clock::{self, Instant};
 use crate::counters::Tally;
 use crate::endpoint::{Endpoint, InFlight};
@@ -20,10 +23,11 @@ use crate::listener::Listener;
 use crate::node::LocalNode;
 use crate::outbound;
 use crate::pool::{Slot, Turn};
+use crate::proxy_protocol::{self, Header};
 use crate::route::program::TcpDestination;
 use crate::socket::Socket;
 use crate::timers::Timer;
-use crate::tunnel::Tunnel;
+use crate::tunnel::{Ended, Tunnel};
 use crate::worker::Worker;
 
 /// App Mesh has no retries for TCP; these are the number and the pauses of its hidden ones for HTTP.
@@ -48,114 +52,125 @@ enum Refused {
     Cut,
 }
 
-/// A connection that has been let in.
-struct Call<'c> {
-    worker: &'c Worker,
-    listener: &'c Listener,
-    timer: &'c Rc<Timer>,
-    node: Rc<LocalNode>,
+/// A connection whose arm has been drawn.
+struct Call {
+    worker: Rc<Worker>,
+    listener: Rc<Listener>,
+    timer: Rc<Timer>,
     client: Socket,
+    peer: Peer,
+    node: Rc<LocalNode>,
     cluster: usize,
+    tally: Option<Tally>,
+    idle: Option<Duration>,
     started: Instant,
 }
 
 /// Carries one connection to its end, after its PROXY header and its TLS handshake.
 pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: Inbound) {
-    let (client, Peer { remote, .. }) = inbound.into_socket();
     let timer = worker.timers.timer();
     poll_fn(|cx| {
         timer.wakes(cx.waker());
         Poll::Ready(())
     })
     .await;
-    let _entered = listener.enter(&timer);
-    let started = clock::now();
-    let (node, index) = listener.routing();
-    let mut tally = None;
-    let carried = carry(
-        &worker, &listener, &timer, node, index, client, &mut tally, started,
-    );
-    if let Err(refused) = carried.await {
-        tracing::debug!(peer = %remote, address = %listener.address, %refused, "a connection was refused");
-        if let Some(tally) = &mut tally {
-            tally.end_with(outcome::of_refusal(&refused), None);
-        }
+    let entered = listener.enter(&timer);
+    let (remote, address) = (inbound.peer.remote, listener.address);
+    let carried = match Call::begin(worker, listener, timer, inbound) {
+        Ok(mut call) => call.carry().await,
+        Err(refused) => Err(refused),
+    };
+    if let Err(refused) = carried {
+        tracing::debug!(%remote, %address, %refused, "a connection was refused");
     }
+    drop(entered);
 }
 
-#[expect(clippy::too_many_arguments, reason = "what one connection is")]
-async fn carry(
-    worker: &Worker,
-    listener: &Listener,
-    timer: &Rc<Timer>,
-    node: Rc<LocalNode>,
-    index: usize,
-    client: Socket,
-    tally: &mut Option<Tally>,
-    started: Instant,
-) -> Result<(), Refused> {
-    let program = Rc::clone(&node);
-    let program = &program.program;
-    let (cluster, idle) = match program.tcp_destination(index).ok_or(Refused::NoRoute)? {
-        TcpDestination::Local { cluster } => (cluster, None),
-        TcpDestination::Route { service, route } => {
-            let routed = &program.services[service].routes[route];
-            let drawn = routed.split.draw(&mut worker.rng.borrow_mut());
-            let drawn = drawn.ok_or(Refused::NoRoute)?;
-            *tally = Some(node.count((service, route), &drawn, started));
-            (
-                routed.split.target(drawn.target).cluster,
-                routed.timeouts.idle,
-            )
-        }
-    };
-    let idle = [idle, program.listeners[index].timeouts.idle];
-    let idle = idle.into_iter().flatten().min();
-    let mut call = Call {
-        worker,
-        listener,
-        timer,
-        node,
-        client,
-        cluster,
-        started,
-    };
-    let _slot = call.wait_turn(idle).await?;
-    let (endpoint, _in_flight, mut upstream) = call.connect().await?;
-    let connected = clock::now();
-    let ended = Tunnel {
-        worker,
-        listener,
-        timer,
-        client: &mut call.client,
-        upstream: &mut upstream,
-        idle,
+impl Call {
+    fn begin(
+        worker: Rc<Worker>,
+        listener: Rc<Listener>,
+        timer: Rc<Timer>,
+        inbound: Inbound,
+    ) -> Result<Self, Refused> {
+        let started = clock::now();
+        let (client, peer) = inbound.into_socket();
+        let (node, index) = listener.routing();
+        let program = &node.program;
+        let destination = program.tcp_destination(index).ok_or(Refused::NoRoute)?;
+        let (cluster, tally, idle) = match destination {
+            TcpDestination::Local { cluster } => (cluster, None, None),
+            TcpDestination::Route { service, route } => {
+                let routed = &program.services[service].routes[route];
+                let drawn = routed.split.draw(&mut worker.rng.borrow_mut());
+                let drawn = drawn.ok_or(Refused::NoRoute)?;
+                let tally = node.count((service, route), &drawn, started);
+                let cluster = routed.split.target(drawn.target).cluster;
+                (cluster, Some(tally), routed.timeouts.idle)
+            }
+        };
+        let idle = [idle, program.listeners[index].timeouts.idle];
+        Ok(Self {
+            idle: idle.into_iter().flatten().min(),
+            worker,
+            listener,
+            timer,
+            client,
+            peer,
+            node,
+            cluster,
+            tally,
+            started,
+        })
     }
-    .run()
-    .await;
-    let outcome = outcome::of_end(&ended);
-    if let Some(outliers) = call.node.clusters[cluster].outliers() {
-        match outcome.is_failure() {
-            true => outliers.saw_error(&endpoint.shared, clock::now()),
-            false => outliers.saw_success(&endpoint.shared),
-        }
-    }
-    if let Some(tally) = tally {
-        tally.end_with(outcome, outcome::latency(&ended, started, connected));
-    }
-    Ok(())
-}
 
-impl Call<'_> {
+    async fn carry(&mut self) -> Result<(), Refused> {
+        let reached = match self.wait_turn().await {
+            Ok(slot) => self.connect().await.map(|reached| (slot, reached)),
+            Err(refused) => Err(refused),
+        };
+        let (_slot, (endpoint, _in_flight, upstream)) = reached.inspect_err(|refused| {
+            if let Some(tally) = &mut self.tally {
+                tally.end_with(outcome::of_refusal(refused), None);
+            }
+        })?;
+        let connected = clock::now();
+        let ended = self.pass(upstream).await;
+        let outcome = outcome::of_end(&ended);
+        if let Some(outliers) = self.node.clusters[self.cluster].outliers() {
+            match outcome {
+                Outcome::Success => outliers.saw_success(&endpoint.shared),
+                Outcome::Cancelled => {}
+                _ => outliers.saw_error(&endpoint.shared, clock::now()),
+            }
+        }
+        if let Some(tally) = &mut self.tally {
+            tally.end_with(outcome, outcome::latency(&ended, self.started, connected));
+        }
+        Ok(())
+    }
+
+    async fn pass(&mut self, mut upstream: Socket) -> Ended {
+        let mut tunnel = Tunnel {
+            worker: &self.worker,
+            listener: &self.listener,
+            timer: &self.timer,
+            client: &mut self.client,
+            upstream: &mut upstream,
+            idle: self.idle,
+        };
+        tunnel.run().await
+    }
+
     /// A place among the listener's connections, where their number is limited.
-    async fn wait_turn(&self, patience: Option<Duration>) -> Result<Option<Slot>, Refused> {
+    async fn wait_turn(&self) -> Result<Option<Slot>, Refused> {
         let queued = match self.listener.pool().map(|pool| pool.turn()) {
             None => return Ok(None),
             Some(Turn::Now(slot)) => return Ok(Some(slot)),
             Some(Turn::Never) => return Err(Refused::NoTurn),
             Some(Turn::Later(queued)) => queued,
         };
-        let deadline = patience.and_then(|patience| self.started.checked_add(patience));
+        let deadline = self.idle.and_then(|idle| self.started.checked_add(idle));
         self.timer.set(deadline);
         let slot = self.while_wanted(Box::pin(queued.slot())).await?;
         slot.map(Some).ok_or(Refused::Cut)
@@ -163,11 +178,11 @@ impl Call<'_> {
 
     async fn connect(&self) -> Result<(Rc<Endpoint>, InFlight, Socket), Refused> {
         self.timer.set(None);
-        let node = Rc::clone(&self.node);
-        let (cluster, settings) = (
-            &node.clusters[self.cluster],
-            &node.program.clusters[self.cluster],
-        );
+        let cluster = &self.node.clusters[self.cluster];
+        let settings = &self.node.program.clusters[self.cluster];
+        let header = settings
+            .sends_proxy_header
+            .map(|version| self.announce(version));
         let mut failed: Option<Rc<Endpoint>> = None;
         let mut retries = 0;
         loop {
@@ -176,31 +191,43 @@ impl Call<'_> {
                 virtual_node: settings.virtual_node.clone(),
             })?;
             let in_flight = endpoint.begin();
-            let (address, timeout) = (endpoint.shared.address, settings.connect_timeout);
-            let connecting = Box::pin(outbound::connect(address, timeout, cluster.tls()));
-            match self.while_wanted(connecting).await? {
+            let connecting = outbound::connect(
+                endpoint.shared.address,
+                settings.connect_timeout,
+                cluster.tls(),
+                header.as_deref(),
+            );
+            let source = match self.while_wanted(Box::pin(connecting)).await? {
                 Ok(upstream) => return Ok((endpoint, in_flight, Socket::new(upstream))),
-                Err(source) => {
-                    if let Some(outliers) = cluster.outliers() {
-                        outliers.saw_error(&endpoint.shared, clock::now());
-                    }
-                    if retries == CONNECT_RETRIES {
-                        let endpoint = endpoint.shared.address;
-                        return Err(Refused::Connect { endpoint, source });
-                    }
-                    // Another endpoint is tried at once; the same one needs a moment.
-                    let is_same = failed.is_some_and(|failed| Rc::ptr_eq(&failed, &endpoint));
-                    failed = Some(endpoint);
-                    if is_same {
-                        let jitter = self.worker.rng.borrow_mut().f64();
-                        let pause = (PAUSE * (1 << retries)).mul_f64(jitter);
-                        self.while_wanted(Box::pin(tokio::time::sleep(pause)))
-                            .await?;
-                    }
-                    retries += 1;
-                }
+                Err(source) => source,
+            };
+            if let Some(outliers) = cluster.outliers() {
+                outliers.saw_error(&endpoint.shared, clock::now());
             }
+            if retries == CONNECT_RETRIES {
+                let endpoint = endpoint.shared.address;
+                return Err(Refused::Connect { endpoint, source });
+            }
+            // Another endpoint is tried at once; the same one needs a moment.
+            let is_same = failed.is_some_and(|failed| Rc::ptr_eq(&failed, &endpoint));
+            failed = Some(endpoint);
+            if is_same {
+                let jitter = self.worker.rng.borrow_mut().f64();
+                let pause = (PAUSE * (1 << retries)).mul_f64(jitter);
+                let pausing = Box::pin(tokio::time::sleep(pause));
+                self.while_wanted(pausing).await?;
+            }
+            retries += 1;
         }
+    }
+
+    /// What the endpoint is told of who connected.
+    fn announce(&self, version: ProxyVersion) -> Vec<u8> {
+        let header = match self.client.local_address() {
+            Ok(local) => Header::Relayed(self.peer.ends(local)),
+            Err(_) => Header::Own,
+        };
+        proxy_protocol::header(version, header)
     }
 
     /// Does something for as long as the listener and the timer last. The client is not watched: one that

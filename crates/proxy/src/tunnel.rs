@@ -79,14 +79,14 @@ impl Direction {
 }
 
 /// Carries what follows a switch to another protocol.
-pub(crate) async fn run(connection: &mut Connection, mut upstream: Socket) {
+pub(crate) async fn run(connection: &mut Connection, mut upstream: Socket, idle: Option<Duration>) {
     let ended = Tunnel {
         worker: &connection.worker,
         listener: &connection.listener,
         timer: &connection.timer,
         client: &mut connection.client,
         upstream: &mut upstream,
-        idle: None,
+        idle,
     }
     .run()
     .await;
@@ -99,6 +99,7 @@ impl Tunnel<'_> {
     /// Ends when both directions have ended, one has failed, nothing was said for too long, or the
     /// listener is cut.
     pub(crate) async fn run(&mut self) -> Ended {
+        self.upstream.keep_alive();
         self.timer.set(self.deadline(clock::now()));
         let (mut up, mut down) = (Direction::default(), Direction::default());
         let how = poll_fn(|cx| {

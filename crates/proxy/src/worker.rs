@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use view::observe::Observations;
 use crate::clock;
 use crate::counters::Counters;
 use crate::discovery::Watched;
+use crate::doors::Doors;
 use crate::health::Generation;
 use crate::inbound::MAX_HANDSHAKES;
 use crate::listener::Listener;
@@ -87,6 +89,7 @@ pub(crate) struct Limits {
     pub(crate) handshake_timeout: Duration,
     pub(crate) reconnect_within: Duration,
     pub(crate) cut_moved_after: Option<Duration>,
+    pub(crate) connections: NonZeroUsize,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ pub(crate) struct Worker {
     pub(crate) outside: Outside,
     /// Room for TLS handshakes under way.
     pub(crate) handshakes: Semaphore,
+    doors: Rc<Doors>,
     buffers: RefCell<Vec<Vec<u8>>>,
     counters: Counters,
     generation: Generation,
@@ -149,6 +153,7 @@ impl Worker {
             timers: Rc::default(),
             outside: Outside::default(),
             handshakes: Semaphore::new(MAX_HANDSHAKES),
+            doors: Rc::new(Doors::new(limits.connections)),
             buffers: RefCell::default(),
             counters: Counters::default(),
             generation,
@@ -209,7 +214,8 @@ impl Worker {
                 }
                 None => {
                     let current = Rc::clone(&current);
-                    Rc::new(Listener::new(address, current, index, pool, tls))
+                    let doors = Rc::clone(&self.doors);
+                    Rc::new(Listener::new(address, doors, current, index, pool, tls))
                 }
             };
             for socket in sockets {

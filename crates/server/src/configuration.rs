@@ -6,6 +6,7 @@
 
 mod credentials;
 mod fields;
+mod proxy;
 mod token;
 
 use std::net::SocketAddr;
@@ -22,7 +23,8 @@ use crate::presence::Token;
 
 pub use credentials::{Access, CredentialError, Key, SecretSource};
 pub(crate) use credentials::{Credentials, refuse_if_others_may_read};
-pub use fields::{Account, Region, Size};
+pub use fields::{Account, Percent, Region, Size};
+pub use proxy::ProxySettings;
 pub use token::{TokenError, TokenSource};
 
 /// Where the API listens unless told otherwise: a fixed port, since people put it into
@@ -55,6 +57,7 @@ pub struct Configuration {
     pub acm: AcmFiles,
     /// Default: `loopback` where the API listens there, else `token`.
     pub metrics: Option<MetricsAccess>,
+    pub proxy: ProxySettings,
 }
 
 /// Files in PEM, read again when they change.
@@ -150,6 +153,7 @@ impl Default for Configuration {
             identities: IdentityLifetimes::default(),
             acm: AcmFiles::new(),
             metrics: None,
+            proxy: ProxySettings::default(),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::presence::{Presence, Token};
 use crate::proxies::{Proxies, Sight};
 use crate::throttle::Throttle;
 use crate::traffic::Traffic;
-use crate::workload::{TlsSettings, Workload};
+use crate::workload::{ServiceSettings, Workload};
 
 #[derive(Debug)]
 pub struct Options {
@@ -145,9 +145,10 @@ impl Daemon {
                 let ambient = SystemAmbient {
                     account: configuration.account.clone(),
                 };
-                let tls = TlsSettings {
+                let settings = ServiceSettings {
                     lifetimes,
                     acm: configuration.acm.clone(),
+                    proxy: configuration.proxy.clone(),
                 };
                 let workload = Workload::start(
                     manifest,
@@ -156,7 +157,7 @@ impl Daemon {
                     Arc::clone(&store),
                     ambient,
                     Arc::clone(&proxies),
-                    tls,
+                    settings,
                 );
                 Some(Arc::new(workload.await?))
             }

@@ -15,7 +15,7 @@ use proxy::{ApplyError, DataPlane};
 use release::Manifest;
 use release::mesh::gateway_listener_port;
 use tokio::sync::{Mutex, watch};
-use view::{Binding, Entry, NodeView};
+use view::{Binding, Entry, NodeView, ProxyProtocol};
 
 use crate::acm::{self, AcmFiles};
 use crate::identities::Identities;
@@ -34,6 +34,8 @@ pub(crate) struct Feed {
     plane: Arc<DataPlane>,
     identities: Arc<Identities>,
     acm: AcmFiles,
+    /// By the paths of nodes and gateways.
+    proxy_protocol: BTreeMap<String, ProxyProtocol>,
     snapshots: watch::Receiver<Snapshot>,
     fleet: watch::Receiver<Arc<Fleet>>,
     carried: watch::Sender<u64>,
@@ -63,6 +65,7 @@ impl Feed {
             plane,
             identities,
             acm,
+            proxy_protocol: BTreeMap::new(),
             snapshots,
             fleet,
             carried: watch::Sender::new(0),
@@ -72,6 +75,12 @@ impl Feed {
                 ports,
             }),
         }
+    }
+
+    /// Where the PROXY protocol is spoken, by the paths of nodes and gateways.
+    pub(crate) fn speaking(mut self, proxy_protocol: BTreeMap<String, ProxyProtocol>) -> Self {
+        self.proxy_protocol = proxy_protocol;
+        self
     }
 
     /// The revision that every proxy carries.
@@ -180,6 +189,9 @@ impl Feed {
 
     fn binding(&self, node: &ResourceId, ports: &mut Ports) -> Binding {
         let mut binding = Binding::loopback();
+        if let Some(proxy_protocol) = self.proxy_protocol.get(&node.path()) {
+            binding.proxy_protocol = proxy_protocol.clone();
+        }
         if *node == self.manifest.virtual_gateway() {
             let spec_port = gateway_listener_port(&self.manifest);
             binding

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::acm::AcmFiles;
 use crate::actuator::LocalActuator;
 use crate::ambient::SystemAmbient;
+use crate::configuration::ProxySettings;
 use crate::daemon::Error;
 use crate::engine::Engine;
 use crate::feed::Feed;
@@ -33,11 +34,12 @@ const COLLECT: Duration = Duration::from_millis(200);
 /// How long requests in flight may take when the server stops.
 const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
 
-/// What TLS between services is made with.
+/// How services speak to each other, as the configuration has it.
 #[derive(Debug)]
-pub(crate) struct TlsSettings {
+pub(crate) struct ServiceSettings {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) acm: AcmFiles,
+    pub(crate) proxy: ProxySettings,
 }
 
 #[derive(Debug)]
@@ -58,28 +60,28 @@ impl Workload {
         store: Arc<dyn Store>,
         ambient: SystemAmbient,
         proxies: Arc<Proxies>,
-        tls: TlsSettings,
+        settings: ServiceSettings,
     ) -> Result<Self, Error> {
         let process = Arc::new(process);
         let driver: Arc<dyn Driver> = Arc::clone(&process) as _;
         let images = Images::open(layout.images()).map_err(Error::Images)?;
-        let plane =
-            Arc::new(DataPlane::start(proxy::Options::default()).map_err(Error::DataPlane)?);
+        let plane = Arc::new(DataPlane::start(settings.proxy.options()).map_err(Error::DataPlane)?);
         let identities = Arc::new(Identities::new(
             manifest.mesh.as_str(),
-            tls.lifetimes,
+            settings.lifetimes,
             layout.identity(),
             Arc::clone(&plane),
         ));
-        let feed = Arc::new(Feed::new(
+        let feed = Feed::new(
             Arc::clone(&manifest),
             Arc::clone(&plane),
             Arc::clone(&identities),
-            tls.acm,
+            settings.acm,
             store.watch(),
             driver.observe(),
             Ports::open(layout.ports()),
-        ));
+        );
+        let feed = Arc::new(feed.speaking(settings.proxy.proxy_protocol));
         let actuator = Arc::new(LocalActuator {
             manifest: Arc::clone(&manifest),
             layout: layout.clone(),

@@ -56,6 +56,10 @@ impl RawClient {
         within("sending", self.stream.write_all(bytes.as_ref())).await
     }
 
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
     /// Tells the server that nothing more will come.
     pub async fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown().await

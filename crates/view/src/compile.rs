@@ -14,13 +14,13 @@ mod tls;
 
 pub use tls::discovery_names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::{Kind, ResourceId, Snapshot};
 use serde::{Deserialize, Serialize};
 
-use crate::NodeView;
+use crate::{NodeView, ProxyVersion};
 
 /// Where a proxy binds what App Mesh leaves to the machine it runs on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,18 @@ pub struct Binding {
     pub application_ports: BTreeMap<u16, u16>,
     /// Other ports for a virtual gateway's listeners than their own.
     pub gateway_ports: BTreeMap<u16, u16>,
+    #[serde(default)]
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// Where the PROXY protocol is spoken, of which App Mesh knows nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ProxyProtocol {
+    /// The ports of the node's or gateway's listeners whose clients come through a relay that sends it.
+    pub expected_on: BTreeSet<u16>,
+    /// The virtual nodes whose endpoints expect it, and in which version.
+    pub sent_to: BTreeMap<String, ProxyVersion>,
 }
 
 impl Binding {
@@ -54,6 +66,7 @@ impl Binding {
             ingress_ports: BTreeMap::new(),
             application_ports: BTreeMap::new(),
             gateway_ports: BTreeMap::new(),
+            proxy_protocol: ProxyProtocol::default(),
         }
     }
 
@@ -67,6 +80,7 @@ impl Binding {
             ingress_ports: BTreeMap::new(),
             application_ports: BTreeMap::new(),
             gateway_ports: BTreeMap::new(),
+            proxy_protocol: ProxyProtocol::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ pub mod node_view;
 pub mod observe;
 pub mod traffic;
 
-pub use compile::{Binding, compile, discovery_names};
+pub use compile::{Binding, ProxyProtocol, compile, discovery_names};
 /// A view's expressions are patterns as the mesh has them: compiled by this, they are what was accepted.
 pub use model::expression;
 pub use node_view::*;

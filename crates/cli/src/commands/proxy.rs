@@ -214,6 +214,7 @@ fn binding(args: &Proxy) -> Binding {
         ingress_ports: ports(&args.ingress),
         application_ports: ports(&args.app_port),
         gateway_ports: ports(&args.gateway_port),
+        ..Binding::sidecar()
     }
 }
 

@@ -28,6 +28,7 @@ use crate::clock::{self, Instant};
 use crate::inbound::Inbound;
 use crate::listener::{Entered, Listener};
 use crate::moving::Move;
+use crate::proxy_protocol::Ends;
 use crate::timers::Timer;
 use crate::worker::Worker;
 
@@ -42,6 +43,8 @@ const MAX_GIVEN_UP: u64 = 500;
 pub(super) struct Shared {
     pub(super) worker: Rc<Worker>,
     pub(super) listener: Rc<Listener>,
+    /// Who connected to whom.
+    pub(super) ends: Option<Ends>,
     timer: Rc<Timer>,
     streams: Cell<usize>,
     /// All that there have been, and those of them that the client gave up.
@@ -67,6 +70,8 @@ struct Server<S> {
 
 /// Serves a client that speaks HTTP/2 from its first byte.
 pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: Inbound) {
+    let local = inbound.stream.tcp().local_addr().ok();
+    let ends = local.map(|local| inbound.peer.ends(local));
     let stream = Rewound::new(inbound.stream, inbound.early);
     let timer = worker.timers.timer();
     let now = clock::now();
@@ -78,6 +83,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
         _entered: entered,
         worker,
         listener,
+        ends,
         timer,
         streams: Cell::new(0),
         begun: Cell::new(0),

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -18,6 +19,7 @@ use crate::exchange::{self, Downstream, Failure, Finished, Tries, Upstream};
 use crate::grpc::{self, Grpc};
 use crate::http1::Body;
 use crate::listener::Listener;
+use crate::proxy_protocol::Ends;
 use crate::reply::Reply;
 use crate::timers::Timer;
 use crate::translate::{self, Http2, Service, Translation, poll_reset};
@@ -169,6 +171,10 @@ impl Downstream for Stream {
         &self.place.0.listener
     }
 
+    fn ends(&self) -> Option<Ends> {
+        self.place.0.ends
+    }
+
     fn timer(&self) -> &Rc<Timer> {
         &self.timer
     }
@@ -207,7 +213,7 @@ impl Downstream for Stream {
     fn finish(&mut self, _exchange: &Exchange, _keeps_client: bool, _now: Instant) {}
 
     /// Translations carry what follows a switch themselves.
-    async fn tunnel(&mut self, _upstream: Upstream) {}
+    async fn tunnel(&mut self, _upstream: Upstream, _idle: Option<Duration>) {}
 
     async fn fail(&mut self, _exchange: &Exchange, has_answered: bool, failure: &Failure) {
         if matches!(failure, Failure::Cancelled) {

@@ -7,14 +7,19 @@ use std::net::SocketAddr;
 
 use view::{
     Cluster, HostMatch, ListenerTls, NodeView, PathRewrite, PoolLimits, Protocol, RetryPolicy,
-    Rewrite, ServiceHost, Timeouts, Unmatched,
+    Rewrite, Timeouts, Unmatched,
 };
 
+use super::hosts::Hosts;
+use super::index::Index;
 use super::matcher::{Asked, Matcher, host_matches};
 use super::{path, unsupported};
 use crate::error::{ApplyError, Refusal};
 use crate::http1::request::Authority;
 use crate::split::Split;
+
+/// A service's routes ask for no host: their service was named by it.
+const NO_HOST: &str = "";
 
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -31,6 +36,7 @@ pub(crate) struct Listener {
     pub(crate) name: String,
     pub(crate) bind: SocketAddr,
     pub(crate) protocol: Protocol,
+    pub(crate) expects_proxy_header: bool,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: PoolLimits,
     pub(crate) tls: Option<ListenerTls>,
@@ -43,7 +49,7 @@ pub(crate) enum Entry {
         cluster: usize,
     },
     Egress {
-        hosts: Vec<ServiceHost>,
+        hosts: Hosts,
         unmatched: Unmatched,
     },
     Service {
@@ -51,6 +57,7 @@ pub(crate) enum Entry {
     },
     Gateway {
         routes: Vec<GatewayRoute>,
+        index: Index,
     },
 }
 
@@ -66,6 +73,7 @@ pub(crate) struct GatewayRoute {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) routes: Vec<Route>,
+    index: Index,
 }
 
 #[derive(Debug)]
@@ -108,6 +116,13 @@ pub(crate) enum NoRoute {
     Route(String),
     #[error("no gateway route matches")]
     GatewayRoute,
+}
+
+impl GatewayRoute {
+    fn matches(&self, host: &str, asked: &Asked<'_>) -> bool {
+        let wanted = self.hostname.as_ref();
+        wanted.is_none_or(|wanted| host_matches(wanted, host)) && self.matcher.matches(asked)
+    }
 }
 
 impl Program {
@@ -153,10 +168,15 @@ impl Program {
                 view::Entry::Ingress { cluster } => Entry::Ingress { cluster: *cluster },
                 view::Entry::Service { service } => Entry::Service { service: *service },
                 view::Entry::Egress { hosts, unmatched } => Entry::Egress {
-                    hosts: hosts.clone(),
+                    hosts: Hosts::new(hosts),
                     unmatched: *unmatched,
                 },
                 view::Entry::Gateway { routes } => Entry::Gateway {
+                    index: Index::of_hosts(
+                        routes
+                            .iter()
+                            .map(|route| (route.hostname.as_ref(), &route.matches.path)),
+                    ),
                     routes: routes
                         .iter()
                         .map(|route| {
@@ -174,6 +194,7 @@ impl Program {
                 name: listener.name.clone(),
                 bind: listener.bind,
                 protocol: listener.protocol,
+                expects_proxy_header: listener.expects_proxy_header,
                 timeouts: listener.timeouts.clone(),
                 limits: listener.limits.clone(),
                 tls: unsupported::listener_tls(listener),
@@ -211,6 +232,7 @@ impl Program {
                     .collect::<Result<_, _>>()?;
                 Ok(Service {
                     name: service.name.clone(),
+                    index: Index::of_paths(service.routes.iter().map(|route| &route.matches.path)),
                     routes,
                 })
             })
@@ -234,9 +256,9 @@ impl Program {
             .iter()
             .flat_map(|listener| match &listener.entry {
                 Entry::Ingress { .. } => Vec::new(),
-                Entry::Egress { hosts, .. } => hosts.iter().map(|host| host.service).collect(),
+                Entry::Egress { hosts, .. } => hosts.services().collect(),
                 Entry::Service { service } => vec![*service],
-                Entry::Gateway { routes } => routes.iter().map(|route| route.service).collect(),
+                Entry::Gateway { routes, .. } => routes.iter().map(|route| route.service).collect(),
             });
         let local = self
             .listeners
@@ -302,7 +324,7 @@ impl Program {
                 host: None,
                 path_and_query: Cow::Borrowed(path_and_query),
             }),
-            Entry::Egress { hosts, unmatched } => match service_host(hosts, authority) {
+            Entry::Egress { hosts, unmatched } => match hosts.find(authority) {
                 Some(host) => {
                     let route = self.service_route(host.service, &asked)?;
                     Ok(Destination::Route {
@@ -317,17 +339,13 @@ impl Program {
                 }
                 None => Err(NoRoute::Service(authority.text.to_owned())),
             },
-            Entry::Gateway { routes } => {
-                let matched = routes
-                    .iter()
-                    .find(|route| {
-                        route
-                            .hostname
-                            .as_ref()
-                            .is_none_or(|wanted| host_matches(wanted, authority.host))
-                            && route.matcher.matches(&asked)
+            Entry::Gateway { routes, index } => {
+                let matched = index
+                    .first(authority.host, asked.path, |route| {
+                        routes[route].matches(authority.host, &asked)
                     })
                     .ok_or(NoRoute::GatewayRoute)?;
+                let matched = &routes[matched];
                 let path_and_query = rewritten(&matched.rewrite.path, asked.path, path_and_query);
                 let host = matched.rewrite.host.as_deref();
                 let asked = Asked {
@@ -359,34 +377,11 @@ impl Program {
 
     fn service_route(&self, service: usize, asked: &Asked<'_>) -> Result<usize, NoRoute> {
         let service = &self.services[service];
+        let matches = |route: usize| service.routes[route].matcher.matches(asked);
         service
-            .routes
-            .iter()
-            .position(|route| route.matcher.matches(asked))
+            .index
+            .first(NO_HOST, asked.path, matches)
             .ok_or_else(|| NoRoute::Route(service.name.clone()))
-    }
-}
-
-/// The entry of that name and port. A bare name reaches the service on any port, as it did with
-/// Envoy, whose virtual hosts answered to the name with and without its port.
-fn service_host<'a>(hosts: &'a [ServiceHost], authority: Authority<'_>) -> Option<&'a ServiceHost> {
-    let named = |host: &&ServiceHost| host.host.eq_ignore_ascii_case(authority.host);
-    match authority.port {
-        Some(port) => hosts
-            .iter()
-            .filter(named)
-            .find(|host| host.port.is_none_or(|p| p == port)),
-        None => {
-            let on_80 = |host: &&ServiceHost| host.port.is_none_or(|port| port == 80);
-            let mut of_name = hosts.iter().filter(named);
-            let first = of_name.next()?;
-            Some(
-                std::iter::once(first)
-                    .chain(of_name)
-                    .find(on_80)
-                    .unwrap_or(first),
-            )
-        }
     }
 }
 

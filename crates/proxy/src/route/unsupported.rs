@@ -10,18 +10,8 @@ const ELSEWHERE: &str =
 
 /// Why requests cannot be sent there.
 pub(super) fn of_cluster(cluster: &Cluster) -> Option<String> {
-    if let Some(reason) = cluster
-        .tls
-        .as_ref()
-        .filter(|tls| tls.enforce)
-        .and_then(of_client)
-    {
-        return Some(reason);
-    }
-    // Another check in its place would call endpoints healthy, or ill, that are not.
-    let check = cluster.health_check.as_ref()?.protocol;
-    let is_known = matches!(check, Protocol::Http | Protocol::Tcp);
-    (!is_known).then(|| not_yet(&format!("health checks over {}", name(check))))
+    let enforced = cluster.tls.as_ref().filter(|tls| tls.enforce);
+    enforced.and_then(of_client)
 }
 
 /// Why nothing can be let in there.
@@ -80,18 +70,5 @@ pub(super) fn without_endpoints(cluster: &Cluster) -> Cluster {
         health_check: None,
         outlier_detection: None,
         ..cluster.clone()
-    }
-}
-
-fn not_yet(what: &str) -> String {
-    format!("this proxy does not support {what} yet")
-}
-
-fn name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Http => "HTTP/1.1",
-        Protocol::Http2 => "HTTP/2",
-        Protocol::Grpc => "gRPC",
-        Protocol::Tcp => "TCP",
     }
 }

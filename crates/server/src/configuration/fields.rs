@@ -67,6 +67,22 @@ impl FromStr for Region {
     }
 }
 
+/// A whole number of hundredths, up to all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u8")]
+pub struct Percent(pub(super) u8);
+
+impl TryFrom<u8> for Percent {
+    type Error = String;
+
+    fn try_from(percent: u8) -> Result<Self, String> {
+        match percent {
+            0..=100 => Ok(Self(percent)),
+            _ => Err(format!("{percent} is no percentage: write 0 to 100")),
+        }
+    }
+}
+
 /// A number of bytes, as in `64KiB` or `1MiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(usize);

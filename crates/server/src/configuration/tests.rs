@@ -92,6 +92,14 @@ quotas: { meshesPerAccount: 3 }
 throttle: { requestsPerSecond: 20, burst: 40 }
 limits: { bodySize: 64KiB, connections: 10, stopTime: 1s }
 metrics: token
+proxy:
+  zone: eu-central-1a
+  slowStart: 30s
+  panicThreshold: 20
+  nameServers: [127.0.0.1:5300]
+  connections: 100
+  proxyProtocol:
+    mesh/m/virtualGateway/g: { expectedOn: [8080], sentTo: { n: v2 } }
 ";
 
 #[test]
@@ -109,6 +117,18 @@ fn every_key_is_read_and_files_are_found_beside_the_configuration() {
     assert_eq!(configuration.quotas.meshes_per_account, 3);
     assert_eq!(configuration.limits.body_size.bytes(), 64 << 10);
     assert_eq!(configuration.limits.stop_time.0, Duration::from_secs(1));
+    let options = configuration.proxy.options();
+    assert_eq!(options.connections.map(|most| most.get()), Some(100));
+    assert_eq!(options.name_servers, ["127.0.0.1:5300".parse().unwrap()]);
+    let expected = ::proxy::Balancing {
+        panic_threshold: 20,
+        slow_start: Some(Duration::from_secs(30)),
+        zone: Some("eu-central-1a".to_owned()),
+    };
+    assert_eq!(options.balancing, expected);
+    let spoken = &configuration.proxy.proxy_protocol["mesh/m/virtualGateway/g"];
+    assert!(spoken.expected_on.contains(&8080));
+    assert_eq!(spoken.sent_to["n"], view::ProxyVersion::V2);
     assert_eq!(
         configuration.limits.head_time.0,
         Limits::default().head_time.0,

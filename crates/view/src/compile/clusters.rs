@@ -8,7 +8,7 @@ use model::spec::{
     self, ClientPolicy, DnsResponseType, HealthCheckPolicy, ServiceDiscovery, VirtualNodeSpec,
 };
 
-use super::{port, tls};
+use super::{Binding, port, tls};
 use crate::{
     ClientTls, Cluster, Discovery, DnsResponse, Endpoint, HealthCheck, IpPreference,
     OutlierDetection, Protocol,
@@ -22,15 +22,17 @@ const CONNECT_LOCAL: Duration = Duration::from_millis(250);
 pub(super) struct Clusters<'s> {
     snapshot: &'s Snapshot,
     mesh: &'s str,
+    binding: &'s Binding,
     /// With the listener port that each stands for.
     clusters: Vec<(u16, Cluster)>,
 }
 
 impl<'s> Clusters<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, mesh: &'s str) -> Self {
+    pub(super) fn new(snapshot: &'s Snapshot, mesh: &'s str, binding: &'s Binding) -> Self {
         Self {
             snapshot,
             mesh,
+            binding,
             clusters: Vec::new(),
         }
     }
@@ -148,7 +150,7 @@ impl<'s> Clusters<'s> {
                 .outlier_detection
                 .as_ref()
                 .and_then(outlier_detection),
-            sends_proxy_header: None,
+            sends_proxy_header: self.binding.proxy_protocol.sent_to.get(node).copied(),
             tls,
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn compile(
     spec: &VirtualGatewaySpec,
     binding: &Binding,
 ) -> NodeView {
-    let mut clusters = Clusters::new(snapshot, &gateway.mesh);
+    let mut clusters = Clusters::new(snapshot, &gateway.mesh, binding);
     let mut services = Services::new(snapshot, &gateway.mesh);
     let policy = spec
         .backend_defaults
@@ -50,7 +50,7 @@ pub(super) fn compile(
                 entry: Entry::Gateway { routes },
                 timeouts: Timeouts::default(),
                 limits: policies::limits(listener.connection_pool.as_ref()),
-                expects_proxy_header: false,
+                expects_proxy_header: binding.proxy_protocol.expected_on.contains(&listener_port),
                 tls: listener.tls.as_ref().and_then(tls::listener),
                 access_log: policies::access_log(spec.logging.as_ref()),
             }

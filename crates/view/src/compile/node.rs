@@ -16,7 +16,7 @@ pub(super) fn compile(
     spec: &VirtualNodeSpec,
     binding: &Binding,
 ) -> NodeView {
-    let mut clusters = Clusters::new(snapshot, &node.mesh);
+    let mut clusters = Clusters::new(snapshot, &node.mesh, binding);
     let mut listeners = Vec::new();
     for listener in spec.listeners() {
         let listener_port = port(listener.port_mapping.port);
@@ -34,6 +34,7 @@ pub(super) fn compile(
                 listener,
                 cluster,
                 SocketAddr::new(binding.address, bind_port),
+                binding.proxy_protocol.expected_on.contains(&listener_port),
             ));
         }
     }
@@ -78,6 +79,7 @@ fn ingress(
     listener: &spec::Listener,
     cluster: usize,
     bind: SocketAddr,
+    expects_proxy_header: bool,
 ) -> Listener {
     Listener {
         name: format!("lds_ingress_{}_{}", bind.ip(), bind.port()),
@@ -89,7 +91,7 @@ fn ingress(
             listener.port_mapping.protocol,
         ),
         limits: policies::limits(listener.connection_pool.as_ref()),
-        expects_proxy_header: false,
+        expects_proxy_header,
         tls: listener.tls.as_ref().and_then(tls::listener),
         access_log: policies::access_log(spec.logging.as_ref()),
     }

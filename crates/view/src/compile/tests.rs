@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::{Binding, Error, compile};
 use crate::{
     Discovery, Entry, GatewayRoute, HeaderMatch, IpPreference, Listener, NodeView, PathMatch,
-    PathRewrite, Protocol, RetryOn, Route, ServiceHost, Unmatched, ValueMatch,
+    PathRewrite, Protocol, ProxyProtocol, ProxyVersion, RetryOn, Route, ServiceHost, Unmatched,
+    ValueMatch,
 };
 
 const MESH: &str = "appmesh-workshop";
@@ -409,6 +410,77 @@ fn each_port_of_a_service_has_its_own_routes() {
         let end = format!("_http_{}", host.port.unwrap());
         assert!(cluster.name.ends_with(&end), "{} for {end}", cluster.name);
     }
+}
+
+#[test]
+fn grpc_services_and_methods_are_paths() {
+    let path = |matches: Value| {
+        let targets = json!({"weightedTargets": [{"virtualNode": "vanilla", "weight": 1}]});
+        let grpc = |spec: Value| {
+            let listener = json!({"portMapping": {"port": 3000, "protocol": "grpc"}});
+            changed(spec, "/listeners", json!([listener]))
+        };
+        Mesh::of_the_workshop()
+            .with(node("vanilla"), grpc(by_task_set("vanilla")))
+            .with(router(), grpc(listeners(&[3000])))
+            .with(
+                route("calls"),
+                json!({"grpcRoute": {"action": targets, "match": matches}}),
+            )
+            .only_route()
+    };
+    let called = path(json!({"serviceName": "shop.Cart", "methodName": "Add"}));
+    assert_eq!(
+        called.matches.path,
+        PathMatch::Exact("/shop.Cart/Add".to_owned())
+    );
+    let any_method = path(json!({"serviceName": "shop.Cart"}));
+    assert_eq!(
+        any_method.matches.path,
+        PathMatch::Prefix("/shop.Cart/".to_owned())
+    );
+    let any_service = path(json!({"metadata": [{"name": "X-Beta", "invert": true}]}));
+    assert_eq!(any_service.matches.path, PathMatch::Prefix("/".to_owned()));
+    let absent = HeaderMatch {
+        name: "x-beta".to_owned(),
+        invert: true,
+        value: ValueMatch::Present,
+    };
+    assert_eq!(any_service.matches.headers, [absent]);
+}
+
+#[test]
+fn the_proxy_protocol_is_spoken_where_the_binding_says_so() {
+    let mesh = Mesh::of_the_workshop()
+        .with(gateway(), listeners(&[8088]))
+        .with(route("all"), split(&[("vanilla", 1), ("epoch", 1)]))
+        .with(
+            gateway_route("all"),
+            json!({"httpRoute": {
+                "action": {"target": {"virtualService": {"virtualServiceName": CRYSTAL}}},
+                "match": {"prefix": "/"},
+            }}),
+        );
+    let view = |proxy_protocol| {
+        let binding = Binding {
+            proxy_protocol,
+            ..Binding::loopback()
+        };
+        compile(mesh.0.snapshot(), &gateway(), &binding).unwrap()
+    };
+    let sent = |view: &NodeView| -> Vec<Option<ProxyVersion>> {
+        let clusters = view.clusters.iter();
+        clusters.map(|cluster| cluster.sends_proxy_header).collect()
+    };
+    let plain = view(ProxyProtocol::default());
+    assert!(!plain.listeners[0].expects_proxy_header);
+    assert_eq!(sent(&plain), [None, None]);
+    let spoken = view(ProxyProtocol {
+        expected_on: [8088].into(),
+        sent_to: [("epoch".to_owned(), ProxyVersion::V2)].into(),
+    });
+    assert!(spoken.listeners[0].expects_proxy_header);
+    assert_eq!(sent(&spoken), [None, Some(ProxyVersion::V2)]);
 }
 
 #[test]

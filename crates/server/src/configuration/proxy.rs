@@ -1,0 +1,47 @@
+//! How the proxy in the server treats connections and endpoints, where App Mesh had no say.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+
+use proxy::{Balancing, Options};
+use release::manifest::TextDuration;
+use serde::Deserialize;
+use view::ProxyProtocol;
+
+use super::fields::Percent;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ProxySettings {
+    /// Where the server runs: endpoints of the same zone are preferred.
+    pub zone: Option<String>,
+    /// How long a new endpoint takes to be sent as much as others.
+    pub slow_start: Option<TextDuration>,
+    /// Ejected endpoints are used while a smaller share of all would be left without them.
+    pub panic_threshold: Option<Percent>,
+    /// Who is asked for endpoints' names; none: whoever the machine asks.
+    pub name_servers: Vec<SocketAddr>,
+    /// Client connections of each worker.
+    pub connections: Option<NonZeroUsize>,
+    /// By the paths of virtual nodes and gateways.
+    pub proxy_protocol: BTreeMap<String, ProxyProtocol>,
+}
+
+impl ProxySettings {
+    pub(crate) fn options(&self) -> Options {
+        let default = Balancing::default();
+        Options {
+            connections: self.connections,
+            name_servers: self.name_servers.clone(),
+            balancing: Balancing {
+                panic_threshold: self
+                    .panic_threshold
+                    .map_or(default.panic_threshold, |percent| percent.0),
+                slow_start: self.slow_start.map(|slow_start| slow_start.0),
+                zone: self.zone.clone(),
+            },
+            ..Options::default()
+        }
+    }
+}
