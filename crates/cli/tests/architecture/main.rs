@@ -17,7 +17,7 @@ use std::process::Command;
 use graph::Graph;
 
 /// The arrows of the picture: each crate, and the crates that it may know.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("judge", &[]),
     ("compute", &[]),
