@@ -10,19 +10,23 @@ use std::time::Duration;
 
 use view::{ProxyVersion, RetryPolicy};
 
+use crate::access_log::{Entry, Flags, Log};
 use crate::clock::{self, Instant};
 use crate::cluster::LocalCluster;
 use crate::counters::Tally;
+use crate::fault::{self, Injected};
 use crate::grpc::Grpc;
 use crate::http1::request::{self, RequestHead};
 use crate::http1::{Body, Malformed, fields};
 use crate::listener::Listener;
+use crate::mirror::{self, Copy};
 use crate::node::LocalNode;
 use crate::outlier::Outliers;
 use crate::pool::{Pool, Turn};
 use crate::reply::Reply;
 use crate::route::{Asked, Destination, path};
 use crate::split::By;
+use crate::sticky::header;
 use crate::translate::Replay;
 use crate::worker::Worker;
 
@@ -35,8 +39,12 @@ pub(crate) struct Exchange {
     /// The service and route that sent it there.
     route: Option<(usize, usize)>,
     pub(crate) tally: Option<Tally>,
-    /// A line that the response's head gets: who is new to a sticky split is given a cookie.
+    /// A field that the response gets: who is new to a sticky split is given a cookie.
     pub(crate) set_cookie: Option<String>,
+    pub(crate) injected: Option<Injected>,
+    /// The same request, on its way to the other arm.
+    pub(crate) copy: Option<Copy>,
+    pub(crate) log: Option<Box<Entry>>,
     /// Its place among the listener's requests, where their number is limited.
     pub(crate) turn: Option<Turn>,
     pub(crate) client: Client,
@@ -91,6 +99,7 @@ pub(crate) enum Admission {
         reply: Reply,
         client: Client,
         length: Option<usize>,
+        log: Option<Box<Entry>>,
     },
 }
 
@@ -119,6 +128,33 @@ impl Exchange {
         match self.to {
             To::Cluster(cluster) => self.node.program.clusters[cluster].sends_proxy_header,
             To::Outside { .. } => None,
+        }
+    }
+
+    /// The same request for another cluster; it has all that it needs, and nobody waits for it.
+    fn copied(&self, cluster: usize, tally: Tally, request: Vec<u8>, head_length: usize) -> Self {
+        Self {
+            node: Rc::clone(&self.node),
+            to: To::Cluster(cluster),
+            route: self.route,
+            tally: Some(tally),
+            set_cookie: None,
+            injected: None,
+            copy: None,
+            log: None,
+            turn: None,
+            client: self.client,
+            request,
+            body: self.body,
+            framing: self.framing,
+            head_length,
+            replay: None,
+            is_whole: true,
+            grpc: None,
+            is_idempotent: self.is_idempotent,
+            started: self.started,
+            per_request: self.per_request,
+            idle: self.idle,
         }
     }
 
@@ -168,21 +204,25 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     let head = match request::parse(input, &mut lines) {
         Ok(None) => return None,
         Ok(Some(head)) => head,
-        Err(malformed) => return Some(Admission::refused(malformed)),
+        Err(malformed) => return Some(refused(listener, malformed)),
     };
     let mut body = head.body();
     let rest = &input[head.length..];
     let body_here = match body.advance(rest) {
         Ok(length) => &rest[..length],
-        Err(malformed) => return Some(Admission::refused(malformed)),
+        Err(malformed) => return Some(refused(listener, malformed)),
     };
     let length = head.length + body_here.len();
-    let answer = |reply| {
+    let answer = |reply: Reply, flags, mut log: Option<Box<Entry>>| {
         let length = body.is_done().then_some(length);
+        if let Some(log) = &mut log {
+            log.answered_here(&reply, flags);
+        }
         Some(Admission::Answer {
             reply,
             client: Client::of(&head),
             length,
+            log,
         })
     };
 
@@ -197,23 +237,29 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         query: path_and_query.get(asked_path.len() + 1..),
         lines: head.lines,
     };
+    let mut log = node
+        .log(index)
+        .map(|log| entry(log, &head, &path_and_query, body_here, started));
     let destination = match node
         .program
         .route(index, head.target.authority, &path_and_query, asked)
     {
         Ok(destination) => destination,
-        Err(reason) => return answer(Reply::new(404, reason)),
+        Err(reason) => return answer(Reply::new(404, reason), Flags::NO_ROUTE, log),
     };
 
     let turn = listener.pool().map(|pool| pool.turn());
     if let Some(Turn::Never) = turn {
-        return answer(Reply::overloaded(
+        let reply = Reply::overloaded(
             "as many requests are under way and waiting as this listener's connection pool allows",
-        ));
+        );
+        return answer(reply, Flags::OVERFLOW, log);
     }
     let own = &node.program.listeners[index].timeouts;
     let mut request = worker.buffer();
     let mut set_cookie = None;
+    let mut injected = None;
+    let mut copy = None;
     let (to, route, tally, timeouts) = match destination {
         Destination::Local { cluster } => {
             head.rewrite(&path_and_query, None, &mut request);
@@ -241,16 +287,45 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         } => {
             let name = &node.program.services[service].name;
             let routed = &node.program.services[service].routes[route];
-            let assignment = routed
-                .split
-                .assign(head.lines, &mut worker.rng.borrow_mut());
-            let Some(assignment) = assignment else {
+            let rng = &mut worker.rng.borrow_mut();
+            let fault = routed.fault.as_ref();
+            injected = fault.and_then(|fault| fault::inject(fault, head.lines, rng));
+            let mirror = routed.mirror.as_ref().filter(|mirror| {
+                let is_whole = body.is_done() && !head.fields.websocket;
+                is_whole
+                    && injected.is_none()
+                    && mirror::takes(mirror, head.method, body_here.len())
+                    && fault::hits(mirror.share, rng)
+            });
+            let place = mirror.and_then(|_| worker.copies.place());
+            let Some(assignment) = routed.split.assign(head.lines, rng) else {
                 let reason = format!("all weights of a route of virtual service {name:?} are 0");
-                return answer(Reply::new(503, reason));
+                return answer(Reply::new(503, reason), Flags::NO_ENDPOINT, log);
             };
             head.rewrite(&path_and_query, host, &mut request);
-            let tally = node.count((service, route), &assignment, started);
+            let other = 1_usize.wrapping_sub(assignment.target);
+            let pair = place
+                .filter(|_| assignment.by != By::Name)
+                .and_then(|place| {
+                    let targets = [assignment.target, other];
+                    let tallies = node.count_pair((service, route), targets, started)?;
+                    Some((place, tallies))
+                });
+            let tally = match pair {
+                Some((place, [tally, of_copy])) => {
+                    let cluster = routed.split.target(other).cluster;
+                    let mut request = worker.buffer();
+                    head.rewrite(&path_and_query, host, &mut request);
+                    mirror::mark(&mut request);
+                    copy = Some((place, of_copy, cluster, request));
+                    tally
+                }
+                None => node.count((service, route), &assignment, injected.is_some(), started),
+            };
             let cluster = routed.split.target(assignment.target).cluster;
+            if let Some(log) = &mut log {
+                log.route = Some(routed.name.clone());
+            }
             if let By::User(user) = assignment.by {
                 set_cookie = user.set_cookie;
             }
@@ -266,11 +341,17 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     request.extend_from_slice(body_here);
     let per_request = shorter(own.per_request, timeouts.and_then(|t| t.per_request));
     let idle = shorter(own.idle, timeouts.and_then(|t| t.idle));
-    let exchange = Box::new(Exchange {
+    if let (Some(log), To::Cluster(cluster)) = (&mut log, &to) {
+        log.cluster = Some(node.program.clusters[*cluster].name.clone());
+    }
+    let mut exchange = Box::new(Exchange {
         to,
         route,
         tally,
         set_cookie,
+        injected,
+        copy: None,
+        log,
         turn,
         client: Client::of(&head),
         request,
@@ -289,16 +370,64 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         idle,
         node,
     });
+    exchange.copy = copy.map(|(place, tally, cluster, mut request)| {
+        let head_length = request.len();
+        request.extend_from_slice(body_here);
+        let exchange = Box::new(exchange.copied(cluster, tally, request, head_length));
+        Copy { exchange, place }
+    });
     Some(Admission::Carry { exchange, length })
 }
 
+fn refused(listener: &Listener, malformed: Malformed) -> Admission {
+    let mut admission = Admission::refused(malformed);
+    let (node, index) = listener.routing();
+    if let (Admission::Answer { reply, log, .. }, Some(to)) = (&mut admission, node.log(index)) {
+        let mut entry = to.begin(clock::now(), "HTTP/1.1", |_| None);
+        entry.answered_here(reply, Flags::BAD_REQUEST);
+        *log = Some(entry);
+    }
+    admission
+}
+
+/// The line that a request will be.
+fn entry(
+    log: &Rc<Log>,
+    head: &RequestHead<'_, '_>,
+    path_and_query: &str,
+    body_here: &[u8],
+    started: Instant,
+) -> Box<Entry> {
+    let protocol = if head.is_11 { "HTTP/1.1" } else { "HTTP/1.0" };
+    let mut entry = log.begin(started, protocol, |name| match name {
+        ":method" => Some(head.method.into()),
+        ":path" => Some(path_and_query.into()),
+        ":authority" => Some(head.target.authority.text.into()),
+        ":scheme" => Some("http".into()),
+        name => Some(String::from_utf8_lossy(header(head.lines, name).next()?)),
+    });
+    let mut body = head.body();
+    let again = body.advance_counting(body_here, Some(&mut entry.received));
+    debug_assert!(again.is_ok(), "what was read once is read again");
+    entry
+}
+
 impl Admission {
+    /// What the request will be in the access log.
+    pub(crate) fn log(&mut self) -> Option<&mut Entry> {
+        match self {
+            Self::Carry { exchange, .. } => exchange.log.as_deref_mut(),
+            Self::Answer { log, .. } => log.as_deref_mut(),
+        }
+    }
+
     pub(crate) fn refused(malformed: Malformed) -> Self {
         let reply = Reply::new(malformed.status(), malformed);
         Self::Answer {
             reply,
             client: Client::UNKNOWN,
             length: None,
+            log: None,
         }
     }
 }

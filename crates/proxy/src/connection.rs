@@ -243,11 +243,14 @@ impl Connection {
                 self.client.unread(input);
                 continue;
             }
-            let admission = if self.is_fresh && http2::may_become_preface(input) {
+            let mut admission = if self.is_fresh && http2::may_become_preface(input) {
                 None
             } else {
                 admit(&worker, &self.listener, input)
             };
+            if let Some(log) = admission.as_mut().and_then(Admission::log) {
+                log.client = Some(self.peer.remote);
+            }
             let (next, length) = match admission {
                 None => {
                     self.client.unread(input);
@@ -262,6 +265,7 @@ impl Connection {
                     reply,
                     client,
                     length,
+                    ..
                 }) => {
                     let keeps = client.keeps_alive && !self.is_leaving();
                     let (then, length) = match length {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use view::observe::{self, Kind, Latency, Observations, Outcome};
 
 use crate::clock::{self, Instant};
-use crate::split::Split;
+use crate::split::{Split, Target};
 use users::Users;
 
 const OUTCOMES: [Outcome; 8] = [
@@ -63,6 +63,15 @@ pub(crate) struct Tally {
     user: Option<u64>,
     started: Instant,
     ended: bool,
+    /// What became of the other one of a mirrored pair, once it has ended.
+    twin: Option<Rc<Cell<Option<Ended>>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    arm: usize,
+    outcome: Outcome,
+    latency: Option<Duration>,
 }
 
 impl Counters {
@@ -106,7 +115,7 @@ impl SplitCell {
     fn new(node: &str, split: &Split, kind: Kind, users: Option<Rc<Users>>) -> Self {
         let arms = split.targets().map(|target| ArmCell {
             name: target.arm.clone(),
-            weight: target.weight,
+            weight: weight_of(target, kind),
             routed: Cell::new(0),
             outcomes: Default::default(),
             latency: vec![Cell::new(0); Latency::BUCKETS].into_boxed_slice(),
@@ -124,7 +133,7 @@ impl SplitCell {
     fn is_of(&self, node: &str, split: &Split, kind: Kind) -> bool {
         let weights = self.arms.iter().map(|arm| arm.weight);
         self.kind == kind
-            && weights.eq(split.targets().map(|target| target.weight))
+            && weights.eq(split.targets().map(|target| weight_of(target, kind)))
             && self.has_arms_of(node, split)
     }
 
@@ -143,6 +152,43 @@ impl SplitCell {
             user,
             started,
             ended: false,
+            twin: None,
+        }
+    }
+
+    /// One request on two arms.
+    pub(crate) fn count_pair(self: &Rc<Self>, arms: [usize; 2], started: Instant) -> [Tally; 2] {
+        let twin = Rc::default();
+        arms.map(|arm| {
+            let mut tally = self.count(arm, None, started);
+            tally.twin = Some(Rc::clone(&twin));
+            tally
+        })
+    }
+
+    fn add(&self, ended: Ended) {
+        let arm = &self.arms[ended.arm];
+        increment(&arm.outcomes[ended.outcome as usize]);
+        if let Some(latency) = ended.latency {
+            let micros = latency.as_micros();
+            let bucket = Latency::bucket_of(u64::try_from(micros).unwrap_or(u64::MAX));
+            increment(&arm.latency[bucket as usize]);
+        }
+    }
+
+    /// A pair of which one was given up says nothing, as the other might have failed in its place.
+    fn add_pair(&self, pair: [Ended; 2]) {
+        let is_whole = pair.iter().all(|ended| ended.outcome != Outcome::Cancelled);
+        for ended in pair {
+            self.add(if is_whole {
+                ended
+            } else {
+                Ended {
+                    outcome: Outcome::Cancelled,
+                    latency: None,
+                    ..ended
+                }
+            });
         }
     }
 
@@ -193,21 +239,26 @@ impl Tally {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let arm = &self.cell.arms[self.arm];
-        increment(&arm.outcomes[outcome as usize]);
+        let ended = Ended {
+            arm: self.arm,
+            outcome,
+            latency,
+        };
+        match &self.twin {
+            None => self.cell.add(ended),
+            Some(twin) => match twin.take() {
+                None => twin.set(Some(ended)),
+                Some(first) => self.cell.add_pair([first, ended]),
+            },
+        }
         if let Some((users, user)) = self.cell.users.as_ref().zip(self.user) {
-            let mut news = arm.users.borrow_mut();
+            let mut news = self.cell.arms[self.arm].users.borrow_mut();
             if outcome.is_failure() {
                 news.failed.extend(users.failed(user).then_some(user));
             } else {
                 news.served
                     .extend(users.served(user, self.arm).then_some(user));
             }
-        }
-        if let Some(latency) = latency {
-            let micros = latency.as_micros();
-            let bucket = Latency::bucket_of(u64::try_from(micros).unwrap_or(u64::MAX));
-            increment(&arm.latency[bucket as usize]);
         }
     }
 }
@@ -217,6 +268,14 @@ impl Drop for Tally {
         if !self.ended {
             self.end(Outcome::Cancelled, clock::now());
         }
+    }
+}
+
+/// The weight that a cell's counts are evidence under.
+fn weight_of(target: &Target, kind: Kind) -> u32 {
+    match kind {
+        Kind::Mirrored => 1,
+        _ => target.weight,
     }
 }
 
@@ -409,5 +468,33 @@ mod tests {
             .map(|cell| (cell.kind, cell.arms[1].routed))
             .collect::<Vec<_>>();
         assert_eq!(kinds, [(Kind::Drawn, 1), (Kind::Pinned, 1)]);
+    }
+
+    #[test]
+    fn a_mirrored_pair_counts_when_both_have_ended_and_for_nothing_if_one_was_given_up() {
+        let counters = Counters::default();
+        let cell = counters.cell("n", &split(5), Kind::Mirrored);
+        let now = clock::now();
+        let [mut primary, mut copy] = cell.count_pair([0, 1], now);
+        primary.end(Outcome::Success, now);
+        assert_eq!(counters.report()[0].cells[0].arms[0].outcomes, [].into());
+        copy.end(Outcome::Timeout, now);
+        let outcomes = |arms: &[observe::Arm]| [0, 1].map(|arm: usize| arms[arm].outcomes.clone());
+        let arms = &counters.report()[0].cells[0].arms;
+        assert_eq!(
+            outcomes(arms),
+            [
+                [(Outcome::Success, 1)].into(),
+                [(Outcome::Timeout, 1)].into()
+            ]
+        );
+        assert_eq!([arms[0].weight, arms[1].weight], [1, 1]);
+
+        let [primary, mut copy] = cell.count_pair([1, 0], now);
+        drop(primary);
+        copy.end(Outcome::Timeout, now);
+        let arms = &counters.report()[0].cells[0].arms;
+        let cancelled = || [(Outcome::Cancelled, 1)].into();
+        assert_eq!(outcomes(arms), [cancelled(), cancelled()]);
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use view::NodeView;
 use view::observe::Observations;
 
+use crate::access_log::Files;
 use crate::balancing::Balancing;
 use crate::discovery::{Dns, Surroundings};
 use crate::doors;
@@ -114,6 +115,7 @@ impl DataPlane {
         let dns = Dns::new(&options.name_servers).map_err(|error| StartError::NameServers {
             source: error.into(),
         })?;
+        let logs = Arc::new(Files::default());
         let background = Background::start().map_err(|source| StartError::Background { source })?;
         let limits = Limits {
             keep_alive: options.keep_alive,
@@ -128,11 +130,16 @@ impl DataPlane {
         let mut workers = Vec::with_capacity(options.workers.get());
         for number in 0..options.workers.get() {
             let (commands, receiver) = mpsc::unbounded_channel();
-            worker::start(number, limits, Arc::clone(&generation), receiver).map_err(|source| {
-                StartError::Worker {
-                    worker: number,
-                    source,
-                }
+            worker::start(
+                number,
+                limits,
+                Arc::clone(&generation),
+                Arc::clone(&logs),
+                receiver,
+            )
+            .map_err(|source| StartError::Worker {
+                worker: number,
+                source,
             })?;
             workers.push(commands);
         }

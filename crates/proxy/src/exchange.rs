@@ -17,14 +17,18 @@ use std::time::Duration;
 use view::Protocol;
 use view::observe::Outcome;
 
+use crate::access_log::Flags;
 use crate::admission::{Exchange, To};
 use crate::clock::{self, Instant};
 use crate::endpoint::Endpoint;
+use crate::fault::Injected;
 use crate::http2;
 use crate::listener::Listener;
+use crate::mirror;
 use crate::outbound;
 use crate::pool::{Queued, Slot, Turn};
 use crate::proxy_protocol::{self, Ends, Header};
+use crate::reply::Reply;
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::timers::Timer;
@@ -98,6 +102,14 @@ pub(crate) struct Finished {
 
 pub(crate) async fn carry<D: Downstream>(client: &mut D, mut exchange: Box<Exchange>) -> D::Then {
     let mut tries = Tries::default();
+    if let Some(copy) = exchange.copy.take() {
+        mirror::send(client, copy);
+    }
+    if let Some(injected) = exchange.injected.take()
+        && let Err(failure) = Box::pin(suffer(client, &mut exchange, injected)).await
+    {
+        return fail(client, &mut exchange, &tries, &failure).await;
+    }
     exchange.turn = match exchange.turn.take() {
         // In a box, as few requests wait: connections that do not keep no room for it.
         Some(Turn::Later(queued)) => match Box::pin(wait_turn(client, &exchange, queued)).await {
@@ -127,6 +139,42 @@ pub(crate) async fn carry<D: Downstream>(client: &mut D, mut exchange: Box<Excha
         .worker()
         .recycle(std::mem::take(&mut exchange.request));
     then
+}
+
+/// Bears a fault that was made on purpose: never tried again.
+async fn suffer<D: Downstream>(
+    client: &mut D,
+    exchange: &mut Exchange,
+    injected: Injected,
+) -> Result<(), Failure> {
+    if let Some(delay) = injected.delay {
+        if let Some(log) = &mut exchange.log {
+            log.flags = Flags::DELAYED;
+        }
+        client.timer().set(clock::now().checked_add(delay));
+        let mut watches_client = exchange.body.is_done() || exchange.replay.is_some();
+        poll_fn(|cx| {
+            if client.listener().is_cut() {
+                return Poll::Ready(Err(Failure::Cut));
+            }
+            if client.timer().is_expired() {
+                return Poll::Ready(Ok(()));
+            }
+            if watches_client {
+                match client.poll_gone(cx) {
+                    Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
+                    Poll::Ready(false) => watches_client = false,
+                    Poll::Pending => {}
+                }
+            }
+            Poll::Pending
+        })
+        .await?;
+    }
+    match injected.abort {
+        Some(status) => Err(Failure::Injected { status }),
+        None => Ok(()),
+    }
 }
 
 /// Waits as long as the request's time, its client and the listener last.
@@ -169,6 +217,9 @@ async fn attempt<D: Downstream>(
     let endpoint = find_endpoint(client.worker(), exchange, tries).await?;
     let _in_flight = endpoint.begin();
     tries.avoid = Some(Rc::clone(&endpoint));
+    if let Some(log) = &mut exchange.log {
+        log.upstream = Some(endpoint.shared.address);
+    }
 
     let pooled = if speaks_http2(exchange) {
         None
@@ -339,6 +390,13 @@ async fn fail<D: Downstream>(
     let now = clock::now();
     if let Some(tally) = &mut exchange.tally {
         tally.end(failure.outcome(), now);
+    }
+    let retries_used_up = tries.are_used_up(exchange);
+    if let Some(log) = &mut exchange.log {
+        log.flags = Flags::of_failure(failure, retries_used_up);
+        if let Some(status) = failure.status().filter(|_| !tries.has_answered) {
+            log.answered_here(&Reply::new(status, failure), log.flags);
+        }
     }
     client.fail(exchange, tries.has_answered, failure).await
 }

@@ -6,8 +6,8 @@
 //! where a listener has limits. Views are swapped whole: a request ends on the view it began with.
 //!
 //! HTTP/1.1, HTTP/2, gRPC and TCP, each in plain text or TLS.
-//! Access logs of a view are not acted on yet.
 
+mod access_log;
 mod admission;
 mod balancing;
 mod bind;
@@ -22,6 +22,7 @@ mod doors;
 mod endpoint;
 mod error;
 mod exchange;
+mod fault;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grpc;
@@ -30,6 +31,7 @@ mod http1;
 mod http2;
 mod inbound;
 mod listener;
+mod mirror;
 mod moving;
 mod node;
 mod outbound;

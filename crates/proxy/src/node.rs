@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use view::observe::Kind;
 
+use crate::access_log::{Files, Log};
 use crate::clock::Instant;
 use crate::cluster::LocalCluster;
 use crate::counters::{Counters, SplitCell, Tally};
 use crate::discovery::Watched;
 use crate::health::Generation;
-use crate::route::Program;
+use crate::route::{Listener, Program};
 use crate::split::{Assignment, By};
 
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct LocalNode {
     pub(crate) clusters: Vec<LocalCluster>,
     /// By service and route.
     cells: Vec<Vec<RouteCells>>,
+    /// In the order of the program's listeners.
+    logs: Vec<Option<Rc<Log>>>,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,10 @@ struct RouteCells {
     kept: Option<Rc<SplitCell>>,
     /// Where requests may name their arm.
     pinned: Option<Rc<SplitCell>>,
+    /// Where requests may go to both arms.
+    mirrored: Option<Rc<SplitCell>>,
+    /// Where trouble is made.
+    faulted: Option<Rc<SplitCell>>,
 }
 
 impl LocalNode {
@@ -38,6 +45,7 @@ impl LocalNode {
         watched: Vec<Watched>,
         generation: &Generation,
         counters: &Counters,
+        files: &Files,
         before: Option<&Self>,
     ) -> Self {
         let clusters = program
@@ -57,6 +65,8 @@ impl LocalNode {
                         drawn: cell(Kind::Drawn),
                         kept: route.split.is_sticky().then(|| cell(Kind::Kept)),
                         pinned: route.split.may_be_pinned().then(|| cell(Kind::Pinned)),
+                        mirrored: route.mirror.as_ref().map(|_| cell(Kind::Mirrored)),
+                        faulted: route.fault.as_ref().map(|_| cell(Kind::Faulted)),
                     }
                 })
                 .collect()
@@ -64,8 +74,18 @@ impl LocalNode {
         Self {
             clusters: clusters.collect(),
             cells: cells.collect(),
+            logs: program
+                .listeners
+                .iter()
+                .map(|listener| log(listener, files))
+                .collect(),
             program,
         }
+    }
+
+    /// Where requests of this listener are written down.
+    pub(crate) fn log(&self, listener: usize) -> Option<&Rc<Log>> {
+        self.logs.get(listener)?.as_ref()
     }
 
     /// Notes that a request of this route was sent to this target.
@@ -73,16 +93,30 @@ impl LocalNode {
         &self,
         (service, route): (usize, usize),
         assignment: &Assignment,
+        is_faulted: bool,
         started: Instant,
     ) -> Tally {
         let cells = &self.cells[service][route];
         let (cell, user) = match &assignment.by {
+            _ if is_faulted => (cells.faulted.as_ref(), None),
             By::Chance => (None, None),
             By::User(user) => (cells.kept.as_ref(), Some(user.hash)),
             By::Name => (cells.pinned.as_ref(), None),
         };
         let cell = cell.unwrap_or(&cells.drawn);
         cell.count(assignment.target, user, started)
+    }
+
+    /// Notes that a request of this route was sent to both of its targets, and answered by the first of
+    /// these.
+    pub(crate) fn count_pair(
+        &self,
+        (service, route): (usize, usize),
+        targets: [usize; 2],
+        started: Instant,
+    ) -> Option<[Tally; 2]> {
+        let cell = self.cells[service][route].mirrored.as_ref()?;
+        Some(cell.count_pair(targets, started))
     }
 
     fn cluster(&self, name: &str) -> Option<&LocalCluster> {
@@ -98,6 +132,17 @@ impl LocalNode {
     pub(crate) fn retire(&self, after: Option<&Self>) {
         for (cluster, local) in self.program.clusters.iter().zip(&self.clusters) {
             local.retire_all_but(after.and_then(|after| after.cluster(&cluster.name)));
+        }
+    }
+}
+
+fn log(listener: &Listener, files: &Files) -> Option<Rc<Log>> {
+    let log = listener.access_log.as_ref()?;
+    match Log::open(Arc::clone(&log.format), &log.path, files) {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            tracing::error!(path = log.path, %error, "an access log has no thread to write it");
+            None
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::exchange::{Expired, Failure, Finished, Times, Tries, outcome_of};
 use crate::http1::response::{self, ResponseHead};
 use crate::http1::{Body, Malformed, fields};
 use crate::socket::Socket;
+use crate::sticky::header;
 use crate::worker::{HEADROOM, Worker};
 
 /// How much is read at once for a side that did not take the last read whole.
@@ -153,10 +154,10 @@ impl<'r> Relay<'r> {
             };
             self.times.moved = true;
             let bytes = &scratch[..read];
-            let used = self
-                .exchange
-                .body
-                .advance(bytes)
+            let Exchange { body, log, .. } = &mut *self.exchange;
+            let received = log.as_mut().map(|log| &mut log.received);
+            let used = body
+                .advance_counting(bytes, received)
                 .map_err(Failure::BadBody)?;
             client.unread(&bytes[used..]);
             if self.upstream.send(cx, &bytes[..used]).is_err() {
@@ -273,7 +274,13 @@ impl<'r> Relay<'r> {
         self.times.has_answered();
 
         let (answered, unchunks, of_the_hop) = self.answer(&head)?;
+        if let Some(log) = &mut self.exchange.log {
+            log.answered(head.status, clock::now(), |name| {
+                Some(String::from_utf8_lossy(header(head.lines, name).next()?))
+            });
+        }
         let set_cookie = self.exchange.set_cookie.take();
+        let set_cookie = set_cookie.map(|cookie| format!("set-cookie: {cookie}\r\n"));
         let additions = [of_the_hop, set_cookie.as_deref().unwrap_or_default()];
         let adds = additions.iter().any(|addition| !addition.is_empty());
         let mut body = head.body;
@@ -302,7 +309,7 @@ impl<'r> Relay<'r> {
             self.send(cx, &scratch[head_at..body_at])?;
             self.send_unchunked(cx, &mut body, rest)?
         } else {
-            let used = body.advance(rest).map_err(Failure::BadResponse)?;
+            let used = self.advance(&mut body, rest)?;
             self.send(cx, &scratch[head_at..body_at + used])?;
             used
         };
@@ -369,7 +376,7 @@ impl<'r> Relay<'r> {
         let used = if unchunks {
             self.send_unchunked(cx, &mut body, bytes)?
         } else {
-            let used = body.advance(bytes).map_err(Failure::BadResponse)?;
+            let used = self.advance(&mut body, bytes)?;
             self.send(cx, &bytes[..used])?;
             used
         };
@@ -380,6 +387,12 @@ impl<'r> Relay<'r> {
             unchunks,
         };
         Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, body: &mut Body, bytes: &[u8]) -> Result<usize, Failure> {
+        let sent = self.exchange.log.as_mut().map(|log| &mut log.sent);
+        body.advance_counting(bytes, sent)
+            .map_err(Failure::BadResponse)
     }
 
     fn send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Result<(), Failure> {
@@ -404,6 +417,9 @@ impl<'r> Relay<'r> {
         let used = body
             .decode(bytes, |piece| data.extend_from_slice(piece))
             .map_err(Failure::BadResponse)?;
+        if let Some(log) = &mut self.exchange.log {
+            log.sent += data.len() as u64;
+        }
         self.send(cx, &data)?;
         Ok(used)
     }

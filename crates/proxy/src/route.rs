@@ -8,4 +8,4 @@ pub(crate) mod program;
 mod unsupported;
 
 pub(crate) use matcher::Asked;
-pub(crate) use program::{Destination, Program};
+pub(crate) use program::{Destination, Listener, Program};

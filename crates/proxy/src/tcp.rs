@@ -104,7 +104,7 @@ impl Call {
                 let routed = &program.services[service].routes[route];
                 let drawn = routed.split.draw(&mut worker.rng.borrow_mut());
                 let drawn = drawn.ok_or(Refused::NoRoute)?;
-                let tally = node.count((service, route), &drawn, started);
+                let tally = node.count((service, route), &drawn, false, started);
                 let cluster = routed.split.target(drawn.target).cluster;
                 (cluster, Some(tally), routed.timeouts.idle)
             }

@@ -120,6 +120,11 @@ impl<'r> Translation<'r> {
     pub(crate) async fn run(mut self) -> Result<Finished, Failure> {
         let finished = poll_fn(|cx| self.poll(cx)).await;
         self.client.leave(self.exchange);
+        if let Some(log) = &mut self.exchange.log {
+            log.received = self.up.carried;
+            log.sent = self.down.carried;
+            log.grpc_status = self.grpc_status.0;
+        }
         finished
     }
 
@@ -255,11 +260,16 @@ impl<'r> Translation<'r> {
             });
         }
         self.has_answered();
-        if let Some(line) = self.exchange.set_cookie.take()
-            && let Some((_, cookie)) = line.trim_end().split_once(": ")
-            && let Ok(cookie) = HeaderValue::from_str(cookie)
+        if let Some(cookie) = self.exchange.set_cookie.take()
+            && let Ok(cookie) = HeaderValue::try_from(cookie)
         {
             response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        if let Some(log) = &mut self.exchange.log {
+            let headers = response.headers();
+            log.answered(status.as_u16(), clock::now(), |name| {
+                Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()))
+            });
         }
         let keeps_client = self.client.send_head(response, is_last).map_err(gone)?;
         self.down = if is_last {

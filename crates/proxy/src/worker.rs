@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_local;
 use view::observe::Observations;
 
+use crate::access_log::Files;
 use crate::clock;
 use crate::counters::Counters;
 use crate::discovery::Watched;
@@ -27,6 +28,7 @@ use crate::doors::Doors;
 use crate::health::Generation;
 use crate::inbound::MAX_HANDSHAKES;
 use crate::listener::Listener;
+use crate::mirror::Copies;
 use crate::node::LocalNode;
 use crate::outside::Outside;
 use crate::pool::Pool;
@@ -106,6 +108,9 @@ pub(crate) struct Worker {
     buffers: RefCell<Vec<Vec<u8>>>,
     counters: Counters,
     generation: Generation,
+    logs: Arc<Files>,
+    /// Of mirrored requests.
+    pub(crate) copies: Copies,
     nodes: RefCell<HashMap<String, Node>>,
 }
 
@@ -120,6 +125,7 @@ pub(crate) fn start(
     number: usize,
     limits: Limits,
     generation: Generation,
+    logs: Arc<Files>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<()> {
     // The runtime cannot move between threads, so that it failed is learnt from the new one.
@@ -133,7 +139,7 @@ pub(crate) fn start(
             match runtime {
                 Ok(runtime) => {
                     drop(started);
-                    runtime.block_on(Worker::new(limits, generation).run(commands));
+                    runtime.block_on(Worker::new(limits, generation, logs).run(commands));
                 }
                 Err(error) => drop(started.send(error)),
             }
@@ -145,7 +151,7 @@ pub(crate) fn start(
 }
 
 impl Worker {
-    fn new(limits: Limits, generation: Generation) -> Rc<Self> {
+    fn new(limits: Limits, generation: Generation, logs: Arc<Files>) -> Rc<Self> {
         Rc::new(Self {
             limits,
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
@@ -157,6 +163,8 @@ impl Worker {
             buffers: RefCell::default(),
             counters: Counters::default(),
             generation,
+            logs,
+            copies: Copies::default(),
             nodes: RefCell::default(),
         })
     }
@@ -189,6 +197,7 @@ impl Worker {
             clusters,
             &self.generation,
             &self.counters,
+            &self.logs,
             before.as_ref().map(|before| &*before.current),
         ));
         let mut left = match before {

@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 
 pub use fields::{Command, Name, PathPrefix, Percent, TextDuration};
 pub use policy::{Limits, Mode, Policy, PolicyKind, ReleaseSettings};
-pub use traffic::{FieldName, PinSettings, StickySettings, Token, TrafficSettings};
+pub use traffic::{
+    AbortSettings, DelaySettings, FaultSettings, FieldName, MirrorSettings, PinSettings,
+    StickySettings, Token, TrafficSettings,
+};
 
 /// A checked manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -269,6 +272,10 @@ impl Manifest {
             if let Some(other) = paths.insert(self.path(name.as_str()), name) {
                 return refuse(field("path"), format!("is the path of {other} too"));
             }
+            service.traffic.check().map_err(|(key, rule)| Error::Rule {
+                field: field(&format!("traffic.{key}")),
+                rule,
+            })?;
             service.release.check().map_err(|(key, rule)| Error::Rule {
                 field: field(&format!("release.{key}")),
                 rule,

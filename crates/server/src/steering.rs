@@ -4,8 +4,8 @@
 //! mesh has virtual nodes; here one becomes the other.
 
 use release::Manifest;
-use release::manifest::{PinSettings, StickySettings, TrafficSettings};
-use view::{NodeView, Pin, PinKey, Split, Sticky, Traffic};
+use release::manifest::{FaultSettings, Percent, PinSettings, StickySettings, TrafficSettings};
+use view::{Abort, Delay, Fault, Mirror, NodeView, Pin, PinKey, Portion, Split, Sticky, Traffic};
 
 pub(crate) fn steer(view: &mut NodeView, manifest: &Manifest) {
     for (name, service) in &manifest.services {
@@ -44,7 +44,30 @@ fn traffic(
             },
             targets: versions().collect(),
         }),
+        mirror: settings.mirror.as_ref().map(|mirror| Mirror {
+            share: portion(mirror.share),
+            methods: mirror.methods.iter().map(ToString::to_string).collect(),
+        }),
+        fault: settings.fault.as_ref().map(fault),
     }
+}
+
+fn fault(settings: &FaultSettings) -> Fault {
+    Fault {
+        only_with: settings.header.as_ref().map(ToString::to_string),
+        delay: settings.delay.as_ref().map(|delay| Delay {
+            share: portion(delay.share),
+            time: delay.time.0,
+        }),
+        abort: settings.abort.as_ref().map(|abort| Abort {
+            share: portion(abort.share),
+            status: abort.status,
+        }),
+    }
+}
+
+fn portion(percent: Percent) -> Portion {
+    Portion(percent.0.basis_points())
 }
 
 /// What is switched on, for people who wonder why their requests go where they go.
@@ -63,7 +86,30 @@ pub(crate) fn in_words(settings: &TrafficSettings) -> Vec<String> {
             format!("requests may name their version in baggage, as {name}")
         }
     });
-    sticky.into_iter().chain(pin).collect()
+    let mirror = settings.mirror.as_ref().map(|mirror| {
+        let methods: Vec<_> = mirror.methods.iter().map(ToString::to_string).collect();
+        let methods = methods.join(", ");
+        format!("{} of {methods} go to both versions", mirror.share.0)
+    });
+    let fault = settings.fault.iter().flat_map(faults_in_words);
+    let steered = sticky.into_iter().chain(pin).chain(mirror);
+    steered.chain(fault).collect()
+}
+
+fn faults_in_words(fault: &FaultSettings) -> Vec<String> {
+    let whose = match &fault.header {
+        Some(name) => format!("requests with {name}"),
+        None => "requests".to_owned(),
+    };
+    let delay = fault.delay.as_ref().map(|delay| {
+        let (share, time) = (delay.share.0, delay.time);
+        format!("FAULT: {share} of {whose} are delayed by {time}")
+    });
+    let abort = fault.abort.as_ref().map(|abort| {
+        let (share, status) = (abort.share.0, abort.status);
+        format!("FAULT: {share} of {whose} are answered {status}")
+    });
+    delay.into_iter().chain(abort).collect()
 }
 
 #[cfg(test)]
@@ -73,7 +119,7 @@ mod tests {
     #[test]
     fn versions_are_named_as_people_know_them() {
         let manifest = Manifest::parse(
-            "mesh: shop\nservices:\n  crystal:\n    run: x\n    traffic: { pin: { header: v }, sticky: { cookie: c } }\n",
+            "mesh: shop\nservices:\n  crystal:\n    run: x\n    traffic: { pin: { header: v }, sticky: { cookie: c }, fault: { header: x, abort: { share: 2.5, status: 503 } } }\n",
         )
         .unwrap();
         let settings = &manifest.services["crystal"].traffic;
@@ -93,5 +139,11 @@ mod tests {
         assert_eq!(pin.by, PinKey::Header("v".to_owned()));
         let targets = [("epoch".to_owned(), 1), ("vanilla".to_owned(), 0)];
         assert_eq!(pin.targets, targets.into());
+        let abort = traffic.fault.unwrap().abort.unwrap();
+        assert_eq!((abort.share, abort.status), (Portion(250), 503));
+        assert_eq!(
+            in_words(settings).last().unwrap(),
+            "FAULT: 2.5 % of requests with x are answered 503"
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 mod pending;
 
+#[cfg(test)]
+mod mirrored;
 mod users;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -30,6 +32,8 @@ struct Inner {
     arms: HashMap<(String, String), Totals>,
     /// Likewise of requests that named their arm.
     pinned: HashMap<(String, String), Totals>,
+    /// Likewise of requests hit by a fault made on purpose.
+    faulted: HashMap<(String, String), Totals>,
     users: HashMap<String, Users>,
     /// Cells by split that no release has taken as evidence yet.
     pending: HashMap<String, Queue>,
@@ -97,20 +101,21 @@ impl Traffic {
         let inner = &mut *guard;
         for mut cell in cells {
             let totals = match cell.kind {
-                Kind::Drawn | Kind::Kept => &mut inner.arms,
+                Kind::Drawn | Kind::Kept | Kind::Mirrored => &mut inner.arms,
                 Kind::Pinned => &mut inner.pinned,
+                Kind::Faulted => &mut inner.faulted,
             };
             for arm in &cell.arms {
                 let key = (cell.split.clone(), arm.name.clone());
                 totals.entry(key).or_default().add(arm, now);
             }
             match cell.kind {
-                Kind::Drawn => {}
+                Kind::Drawn | Kind::Mirrored => {}
                 Kind::Kept => {
                     let users = inner.users.entry(cell.split.clone()).or_default();
                     users.unite(&mut cell);
                 }
-                Kind::Pinned => continue,
+                Kind::Pinned | Kind::Faulted => continue,
             }
             let queue = inner.pending.entry(cell.split.clone()).or_default();
             let origin = origin.clone();
@@ -140,6 +145,12 @@ impl Traffic {
     pub(crate) fn pinned(&self, split: &str, arm: &str) -> Totals {
         let key = (split.to_owned(), arm.to_owned());
         self.lock().pinned.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Requests for this arm that were hit by a fault.
+    pub(crate) fn faulted(&self, split: &str, arm: &str) -> Totals {
+        let key = (split.to_owned(), arm.to_owned());
+        self.lock().faulted.get(&key).cloned().unwrap_or_default()
     }
 
     /// Every arm by its split and its name.
@@ -205,13 +216,21 @@ fn level(cell: &Cell, canary: &str) -> Option<Level> {
         } else {
             (&mut tally.stable, &mut latency.stable)
         };
-        if cell.kind == Kind::Kept {
+        match cell.kind {
             // Nothing else about these requests is independent of each other.
-            side.failures += arm.users.failed.len() as u64;
-            side.successes += arm.users.served.len() as u64;
-        } else {
-            add(side, arm);
-            add_latency(latency, &arm.latency);
+            Kind::Kept => {
+                side.failures += arm.users.failed.len() as u64;
+                side.successes += arm.users.served.len() as u64;
+            }
+            // Only one of a pair waits for its client, and both are always routed.
+            Kind::Mirrored => {
+                add(side, arm);
+                side.routed = 0;
+            }
+            _ => {
+                add(side, arm);
+                add_latency(latency, &arm.latency);
+            }
         }
     }
     (tally != Tally::default()).then_some(Level {

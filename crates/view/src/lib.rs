@@ -14,4 +14,4 @@ pub use compile::{Binding, ProxyProtocol, compile, discovery_names};
 /// A view's expressions are patterns as the mesh has them: compiled by this, they are what was accepted.
 pub use model::expression;
 pub use node_view::*;
-pub use traffic::{Pin, PinKey, Sticky, Traffic};
+pub use traffic::{Abort, Delay, Fault, Mirror, Pin, PinKey, Portion, Sticky, Traffic};

@@ -39,6 +39,11 @@ pub enum Kind {
     Kept,
     /// Named by the request: it may have had its reasons, so this is no evidence.
     Pinned,
+    /// Sent to both arms: evidence of even weights, whatever those of the split are. A pair counts when
+    /// both of it have ended, and as cancelled if either was.
+    Mirrored,
+    /// Hit by a fault that was made on purpose: no evidence.
+    Faulted,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

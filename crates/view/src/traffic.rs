@@ -3,6 +3,7 @@
 //! All of it is off by default, and a route without it pays nothing for it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Traffic {
     pub sticky: Option<Sticky>,
     pub pin: Option<Pin>,
+    pub mirror: Option<Mirror>,
+    pub fault: Option<Fault>,
 }
 
 /// Keeps a user on one arm. While shares only move towards later targets, so do users, each at most
@@ -40,4 +43,45 @@ pub enum PinKey {
     Header(String),
     /// This member of the W3C header `baggage`, which applications that are traced pass on.
     Baggage(String),
+}
+
+/// Sends a share of the requests to both of a split's two targets; the draw decides whose response the
+/// client gets. The other response is thrown away and judged all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mirror {
+    pub share: Portion,
+    /// Only these methods: a request that changes something would do so twice.
+    pub methods: Vec<String>,
+}
+
+/// Trouble made on purpose, to see how callers bear it. Requests that it hits are no evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Only requests with this header, in lower case.
+    pub only_with: Option<String>,
+    pub delay: Option<Delay>,
+    pub abort: Option<Abort>,
+}
+
+/// Before anything is sent to the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delay {
+    pub share: Portion,
+    pub time: Duration,
+}
+
+/// Instead of asking the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abort {
+    pub share: Portion,
+    pub status: u16,
+}
+
+/// Part of a whole, in hundredths of a percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Portion(pub u16);
+
+impl Portion {
+    pub const WHOLE: u16 = 10_000;
 }

@@ -96,5 +96,6 @@ fn version(tag: &str, role: Role, states: &[&str]) -> VersionStatus {
         p50: Some(812),
         p99: None,
         pinned: 0,
+        faulted: 0,
     }
 }

@@ -114,8 +114,21 @@ pub fn service(service: &ServiceStatus, now: Timestamp) -> Vec<Line> {
         let count = number::count(version.pinned);
         Line::new().plain(format!("  {count} more named {} themselves", version.tag))
     }));
+    let faulted = service.versions.iter().map(|version| version.faulted);
+    match faulted.sum() {
+        0 => {}
+        count => {
+            let count = number::count(count);
+            lines.push(Line::new().bad(format!(
+                "  {count} more were hit by a fault made on purpose"
+            )));
+        }
+    }
     let traffic = service.traffic.iter();
-    lines.extend(traffic.map(|words| Line::new().plain(format!("  {words}"))));
+    lines.extend(traffic.map(|words| match words.starts_with("FAULT") {
+        true => Line::new().bad(format!("  {words}")),
+        false => Line::new().plain(format!("  {words}")),
+    }));
     if let Some(release) = &service.release {
         lines.extend(self::release(release, service, now));
     }

@@ -13,3 +13,4 @@ mod mesh;
 mod serin;
 mod serve;
 mod sidecar;
+mod steering;

@@ -5,6 +5,7 @@ use std::io;
 use view::RetryPolicy;
 use view::observe::Outcome;
 
+use super::outcome_of;
 use super::tries::Tries;
 use crate::grpc;
 use crate::http1::Malformed;
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
     NoWebSocket,
     #[error("the request cannot be said in HTTP/2: {0}")]
     Untranslatable(&'static str),
+    #[error("a fault was made on purpose")]
+    Injected { status: u16 },
     #[error("the client stopped in the middle")]
     ClientStalled,
     #[error("the client went away")]
@@ -62,6 +65,7 @@ impl Failure {
             | Self::Connect { .. } => Outcome::Unavailable,
             Self::Broken { .. } | Self::BadResponse(_) => Outcome::Reset,
             Self::RetriedStatus { outcome, .. } => *outcome,
+            Self::Injected { status } => outcome_of(*status),
             Self::Refused => Outcome::Unavailable,
             Self::TryTimeout | Self::Timeout | Self::Deadline | Self::NoTurn => Outcome::Timeout,
             Self::NoWebSocket | Self::Untranslatable(_) => Outcome::ClientError,
@@ -81,6 +85,7 @@ impl Failure {
             | Self::Broken { .. }
             | Self::RetriedStatus { .. }
             | Self::Refused => Some(503),
+            Self::Injected { status } => Some(*status),
             Self::ClientStalled => Some(408),
             Self::Loop { .. } => Some(508),
             Self::BadResponse(_) => Some(502),

@@ -60,6 +60,12 @@ impl Tries {
         self.retrying.is_some()
     }
 
+    /// Whether a policy would have allowed another try, had there not been so many.
+    pub(super) fn are_used_up(&self, exchange: &Exchange) -> bool {
+        let most = exchange.retry().map(|policy| policy.max_retries);
+        most.is_some_and(|most| most > 0 && self.retries >= most)
+    }
+
     /// Whether to try again, and after what pause.
     pub(super) fn after(
         &mut self,

@@ -31,6 +31,18 @@ impl Body {
         self.decode(bytes, |_| {})
     }
 
+    /// As `advance`; counts what is in the body, its framing left out, for who asks.
+    pub(crate) fn advance_counting(
+        &mut self,
+        bytes: &[u8],
+        count: Option<&mut u64>,
+    ) -> Result<usize, Malformed> {
+        match count {
+            None => self.advance(bytes),
+            Some(count) => self.decode(bytes, |piece| *count += piece.len() as u64),
+        }
+    }
+
     /// As `advance`, and gives `data` the content without its framing.
     pub(crate) fn decode<'b>(
         &mut self,

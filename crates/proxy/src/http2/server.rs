@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) listener: Rc<Listener>,
     /// Who connected to whom.
     pub(super) ends: Option<Ends>,
+    pub(super) peer: SocketAddr,
     timer: Rc<Timer>,
     streams: Cell<usize>,
     /// All that there have been, and those of them that the client gave up.
@@ -72,6 +74,7 @@ struct Server<S> {
 pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: Inbound) {
     let local = inbound.stream.tcp().local_addr().ok();
     let ends = local.map(|local| inbound.peer.ends(local));
+    let peer = inbound.peer.remote;
     let stream = Rewound::new(inbound.stream, inbound.early);
     let timer = worker.timers.timer();
     let now = clock::now();
@@ -84,6 +87,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
         worker,
         listener,
         ends,
+        peer,
         timer,
         streams: Cell::new(0),
         begun: Cell::new(0),

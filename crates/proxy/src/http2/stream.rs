@@ -83,11 +83,15 @@ impl Stream {
         };
         let mut head = worker.buffer();
         let written = request::write_head(&parts, is_whole, websocket_key.as_deref(), &mut head);
-        let admission = match written {
+        let mut admission = match written {
             Ok(()) => admit(&worker, &self.place.0.listener, &head),
             Err(malformed) => Some(Admission::refused(malformed)),
         };
         worker.recycle(head);
+        if let Some(log) = admission.as_mut().and_then(Admission::log) {
+            log.protocol = "HTTP/2";
+            log.client = Some(self.place.0.peer);
+        }
         match admission {
             Some(Admission::Carry { mut exchange, .. }) => {
                 exchange.grpc = grpc;

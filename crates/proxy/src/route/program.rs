@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use view::{
     Cluster, HostMatch, ListenerTls, NodeView, PathRewrite, PoolLimits, Protocol, RetryPolicy,
@@ -14,6 +15,7 @@ use super::hosts::Hosts;
 use super::index::Index;
 use super::matcher::{Asked, Matcher, host_matches};
 use super::{path, unsupported};
+use crate::access_log::Format;
 use crate::error::{ApplyError, Refusal};
 use crate::http1::request::Authority;
 use crate::split::Split;
@@ -41,6 +43,13 @@ pub(crate) struct Listener {
     pub(crate) limits: PoolLimits,
     pub(crate) tls: Option<ListenerTls>,
     pub(crate) entry: Entry,
+    pub(crate) access_log: Option<AccessLog>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    pub(crate) path: String,
+    pub(crate) format: Arc<Format>,
 }
 
 #[derive(Debug)]
@@ -79,7 +88,11 @@ pub(crate) struct Service {
 #[derive(Debug)]
 pub(crate) struct Route {
     matcher: Matcher,
+    pub(crate) name: String,
     pub(crate) split: Split,
+    /// Only of a split with two targets.
+    pub(crate) mirror: Option<view::Mirror>,
+    pub(crate) fault: Option<view::Fault>,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) timeouts: Timeouts,
 }
@@ -199,6 +212,7 @@ impl Program {
                 limits: listener.limits.clone(),
                 tls: unsupported::listener_tls(listener),
                 entry,
+                access_log: access_log(view, listener, &mut refusals),
             });
         }
 
@@ -224,7 +238,10 @@ impl Program {
                     .map(|route| {
                         Ok(Route {
                             matcher: compile(&route.name, &route.matches)?,
+                            name: route.name.clone(),
                             split: Split::new(&route.split, &route.traffic),
+                            mirror: mirror(route),
+                            fault: route.traffic.fault.clone(),
                             retry: route.retry.clone(),
                             timeouts: route.timeouts.clone(),
                         })
@@ -404,6 +421,31 @@ fn rewritten<'a>(rewrite: &PathRewrite, path: &str, path_and_query: &'a str) -> 
             None => Cow::Borrowed(path_and_query),
         },
     }
+}
+
+/// A log that cannot be written as it should be is none; requests are carried all the same.
+fn access_log(
+    view: &NodeView,
+    listener: &view::Listener,
+    refusals: &mut Vec<Refusal>,
+) -> Option<AccessLog> {
+    let log = listener.access_log.as_ref()?;
+    match Format::compile(&log.format) {
+        Ok(format) => Some(AccessLog {
+            path: log.path.clone(),
+            format: Arc::new(format),
+        }),
+        Err(error) => {
+            let reason = format!("its access log is not written: {error}");
+            refusals.push(Refusal::new(view, &listener.name, reason));
+            None
+        }
+    }
+}
+
+fn mirror(route: &view::Route) -> Option<view::Mirror> {
+    let has_two = route.split.targets.len() == 2;
+    route.traffic.mirror.clone().filter(|_| has_two)
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ pub(crate) enum Stopped {
 pub(crate) struct Pump {
     pending: Option<Pending>,
     pub(crate) moved: bool,
+    /// Bytes of data.
+    pub(crate) carried: u64,
     is_ended: bool,
 }
 
@@ -113,6 +115,7 @@ impl Pump {
         Self {
             pending,
             moved: true,
+            carried: 0,
             is_ended: false,
         }
     }
@@ -122,6 +125,7 @@ impl Pump {
         Self {
             pending: None,
             moved: true,
+            carried: 0,
             is_ended: true,
         }
     }
@@ -150,6 +154,7 @@ impl Pump {
                         let room = ready!(to.poll_room(cx, data.len())).map_err(taker)?;
                         let piece = data.split_to(room.min(data.len()));
                         let (length, is_whole) = (piece.len(), data.is_empty());
+                        self.carried += length as u64;
                         let is_last = is_whole && !tap.has_stored() && from.is_ended();
                         to.send_data(piece, is_last).map_err(taker)?;
                         if *holds_sender {

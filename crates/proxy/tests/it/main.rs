@@ -1,6 +1,7 @@
 //! The data plane from outside: real sockets in front of it and behind it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access_logs;
 mod assignment;
 mod bodies;
 mod changes;
@@ -19,6 +20,7 @@ mod http2_peers;
 mod http2_raw;
 mod http2_smuggling;
 mod mesh;
+mod mirroring;
 mod names;
 mod observations;
 mod outliers;

@@ -106,7 +106,14 @@ fn traffic_is_steered_only_where_it_is_written() {
     };
     assert_eq!(traffic(""), TrafficSettings::default());
     let steered = traffic(
-        "    traffic:\n      sticky: { cookie: crystal-user }\n      pin: { header: X-Serin-Version }\n",
+        "    traffic:\n      sticky: { cookie: crystal-user }\n      pin: { header: X-Serin-Version }\n      mirror: { share: 2.5% }\n      fault: { abort: { share: 0.01, status: 503 } }\n",
+    );
+    let mirror = steered.mirror.unwrap();
+    assert_eq!(mirror.share.0.basis_points(), 250);
+    assert_eq!(mirror.methods.len(), 3);
+    assert_eq!(
+        steered.fault.unwrap().abort.unwrap().share.0.basis_points(),
+        1
     );
     assert_eq!(
         steered.sticky,
@@ -123,6 +130,18 @@ fn traffic_is_steered_only_where_it_is_written() {
         ("sticky: cookie", "line 5"),
         ("pin: { header: '' }", "no name of a header or cookie"),
         ("pins: { header: a }", "unknown field `pins`"),
+        ("mirror: { methods: [GET] }", "missing field `share`"),
+        ("mirror: { share: 101 }", "101"),
+        ("mirror: { share: 1, methods: [] }", "names no method"),
+        ("fault: { header: a }", "needs a delay or an abort"),
+        (
+            "fault: { delay: { share: 1, time: 1h } }",
+            "fault.delay.time: 1h is over 5m",
+        ),
+        (
+            "fault: { abort: { share: 1, status: 200 } }",
+            "fault.abort.status: 200 is not in 400..=599",
+        ),
     ] {
         let refusal = refusal(&format!("{SMALLEST}    traffic: {{ {traffic} }}\n"));
         assert!(refusal.contains(words), "{traffic}: {refusal}");

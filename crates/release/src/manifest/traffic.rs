@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::fields::deserialize_from_text;
+use super::{Percent, TextDuration};
 
 /// Nothing of it is on unless it is written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +15,8 @@ use super::fields::deserialize_from_text;
 pub struct TrafficSettings {
     pub sticky: Option<StickySettings>,
     pub pin: Option<PinSettings>,
+    pub mirror: Option<MirrorSettings>,
+    pub fault: Option<FaultSettings>,
 }
 
 /// What tells one user from another, so that each stays on one version.
@@ -32,6 +36,87 @@ pub enum PinSettings {
     Header(FieldName),
     /// A member of the W3C header `baggage`.
     Baggage(Token),
+}
+
+/// A share of the requests goes to both versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorSettings {
+    pub share: Percent,
+    /// Those that change nothing, unless said otherwise.
+    #[serde(default = "safe_methods")]
+    pub methods: Vec<Token>,
+}
+
+fn safe_methods() -> Vec<Token> {
+    ["GET", "HEAD", "OPTIONS"]
+        .map(|method| Token(method.to_owned()))
+        .to_vec()
+}
+
+/// Trouble made on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSettings {
+    /// Only for requests with this header.
+    #[serde(default)]
+    pub header: Option<FieldName>,
+    #[serde(default)]
+    pub delay: Option<DelaySettings>,
+    #[serde(default)]
+    pub abort: Option<AbortSettings>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DelaySettings {
+    pub share: Percent,
+    pub time: TextDuration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbortSettings {
+    pub share: Percent,
+    pub status: u16,
+}
+
+/// Longer than any caller waits.
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+impl TrafficSettings {
+    /// The key and the broken rule, of the first that is broken.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        if let Some(mirror) = &self.mirror
+            && mirror.methods.is_empty()
+        {
+            return Err(("mirror.methods", "names no method".to_owned()));
+        }
+        let Some(fault) = &self.fault else {
+            return Ok(());
+        };
+        if fault.delay.is_none() && fault.abort.is_none() {
+            return Err(("fault", "needs a delay or an abort".to_owned()));
+        }
+        if let Some(delay) = &fault.delay
+            && delay.time.0 > LONGEST_DELAY
+        {
+            let longest = TextDuration(LONGEST_DELAY);
+            return Err((
+                "fault.delay.time",
+                format!("{} is over {longest}", delay.time),
+            ));
+        }
+        if let Some(abort) = &fault.abort
+            && !(400..=599).contains(&abort.status)
+        {
+            return Err((
+                "fault.abort.status",
+                format!("{} is not in 400..=599", abort.status),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// RFC 9110's `token`: the name of a cookie or of a member of `baggage`.

@@ -129,6 +129,7 @@ fn version_status(
         p50: totals.latency.quantile(0.5),
         p99: totals.latency.quantile(0.99),
         pinned: engine.traffic.pinned(&split, node.name()).ended,
+        faulted: engine.traffic.faulted(&split, node.name()).ended,
     }
 }
 

@@ -132,6 +132,8 @@ pub struct VersionStatus {
     pub p99: Option<u64>,
     /// Requests that named this version themselves: no part of the counts above, and no evidence.
     pub pinned: u64,
+    /// Requests that a fault made on purpose has hit; they are no part of the counts above either.
+    pub faulted: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
