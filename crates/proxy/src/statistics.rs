@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use view::observe::{Arm, Observations, Users};
+use view::observe::{Arm, Kind, Observations, Users};
 
 use crate::counters;
 
@@ -74,7 +74,9 @@ impl Counted {
                         ..Arm::default()
                     });
                     counters::add(total, arm);
-                    total.weight = arm.weight;
+                    if cell.kind != Kind::Mirrored {
+                        total.weight = arm.weight;
+                    }
                     // Told for the judge; as a total they would only grow.
                     total.users = Users::default();
                 }
@@ -86,7 +88,7 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use view::observe::{Cell, Kind, Outcome};
+    use view::observe::{Cell, Outcome};
 
     fn counted(weight: u32, requests: u64) -> Vec<Observations> {
         let arm = Arm {

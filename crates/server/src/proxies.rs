@@ -16,8 +16,8 @@ use release::Manifest;
 use tokio::sync::{oneshot, watch};
 use view::{Binding, NodeView};
 
-use crate::registry;
 use crate::traffic::Traffic;
+use crate::{registry, steering};
 
 /// How long a release waits for a proxy that is away and carries older weights.
 const AWAY: Duration = Duration::from_secs(60);
@@ -136,6 +136,7 @@ impl Sight {
         let mut view = view::compile(&self.snapshots.borrow(), node, binding)?;
         if let Some((manifest, fleet)) = &self.tasks {
             registry::resolve(&mut view, manifest, &registry::instances(&fleet.borrow()));
+            steering::steer(&mut view, manifest);
         }
         Ok(view)
     }

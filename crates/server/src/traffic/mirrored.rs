@@ -94,5 +94,5 @@ fn mirrored_pairs_cause_no_more_false_rollbacks_than_promised() {
 #[test]
 fn which_requests_are_mirrored_must_not_depend_on_the_draw() {
     let blamed = blamed(true);
-    assert!(blamed > RELEASES as usize / 2, "{blamed}");
+    assert!(blamed > RELEASES as usize / 10, "{blamed}");
 }
