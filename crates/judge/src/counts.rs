@@ -157,6 +157,11 @@ impl Level {
         }
     }
 
+    /// Whether it tells how long requests took that the coin was thrown for.
+    pub fn has_latencies(&self) -> bool {
+        self.share.is_split() && !self.latency.is_empty()
+    }
+
     pub(crate) fn cell(&self) -> Cell {
         let Self { share, tally, .. } = *self;
         Cell { share, tally }

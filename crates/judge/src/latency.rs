@@ -20,6 +20,9 @@ pub(crate) struct Latency {
     recent: Recent,
     pub(crate) slowness: Slowness,
     pub(crate) slowdown: Slowdown,
+    /// Latencies are known, though none may count yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withheld: bool,
 }
 
 impl Latency {
@@ -39,18 +42,55 @@ impl Latency {
             }
             self.slowdown.conclude(config);
         }
-        for latencies in by_share.values() {
+        for (share, latencies) in &by_share {
             self.recent.add(&latencies.stable);
-            self.total.add(latencies);
+            // Where there is no coin nothing can be proved, so nothing needs to be.
+            if share.is_split() {
+                self.total.add(latencies);
+            }
         }
+    }
+
+    /// Notes that latencies were left out: the canary's are known, and have to be proved.
+    pub(crate) fn withhold(&mut self) {
+        self.withheld = true;
     }
 
     /// Whether the canary is proved to be fast enough; so is one whose latencies nobody knows.
     pub(crate) fn is_certified(&self, config: &Config) -> bool {
-        self.total.is_empty()
+        (self.total.is_empty() && !self.withheld)
             || self
                 .slowdown
                 .requests_missing(config, config.allowed_slowdown)
                 == Some(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Latency;
+    use crate::{Bin, Config, Level, Share, Tally};
+
+    fn level(share: Share) -> Level {
+        let mut level = Level::new(share, Tally::default());
+        level.latency.canary.add(Bin::of_micros(50_000), 1);
+        level.latency.stable.add(Bin::of_micros(50_000), 1);
+        level
+    }
+
+    #[test]
+    fn latencies_that_nobody_knows_need_no_proof_but_those_withheld_do() {
+        let config = Config::default();
+        let mut latency = Latency::default();
+        assert!(latency.is_certified(&config));
+        for share in [Share::NONE, Share::ALL] {
+            latency.absorb(&config, &[level(share)]);
+        }
+        assert!(latency.is_certified(&config), "there was no coin yet");
+        let mut withheld = latency.clone();
+        withheld.withhold();
+        assert!(!withheld.is_certified(&config));
+        latency.absorb(&config, &[level(Share::new(1, 2).unwrap())]);
+        assert!(!latency.is_certified(&config));
     }
 }

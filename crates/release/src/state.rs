@@ -188,6 +188,9 @@ impl State {
             Some(warm) if warm >= LONGEST_REQUEST => self.judge.absorb(config, batch),
             warm => {
                 let mut batch = batch.clone();
+                if batch.levels.iter().any(|level| level.has_latencies()) {
+                    self.judge.withhold_latencies();
+                }
                 for level in &mut batch.levels {
                     match warm {
                         None => level.latency = judge::Latencies::default(),

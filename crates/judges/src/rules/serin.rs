@@ -184,6 +184,8 @@ impl Rule for Serin {
             arm.server_errors += u64::from(seen.failed);
             if seen.at >= self.warm_up {
                 latency.add(Bin::of_micros((1000.0 * seen.millis) as u64), 1);
+            } else {
+                self.state.withhold_latencies();
             }
         }
         seen.failed

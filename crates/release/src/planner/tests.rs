@@ -382,6 +382,27 @@ fn modes_differ_in_their_shares() {
     );
 }
 
+#[test]
+fn nothing_is_promoted_by_the_warm_up_alone_where_latencies_are_known() {
+    let ends_in = |with_latencies: bool| {
+        let mut state = admitted(auto());
+        state.request.limits.warm_up = TextDuration(Duration::from_secs(300));
+        happen(&mut state, 0, set(percent(50)));
+        let mut observed = observed(percent(50), (5_000, 0), (5_000, 0));
+        if let Event::Observed { batch, .. } = &mut observed
+            && with_latencies
+        {
+            let millis = judge::Bin::of(Duration::from_millis(5));
+            batch.levels[0].latency.stable.add(millis, 5_000);
+            batch.levels[0].latency.canary.add(millis, 5_000);
+        }
+        happen(&mut state, 60, observed);
+        state.judge.decision()
+    };
+    assert_eq!(ends_in(false), Decision::Promote);
+    assert_eq!(ends_in(true), Decision::Continue);
+}
+
 /// What came during the warm-up is left out of the latencies, however late it ended.
 #[test]
 fn slow_requests_of_the_warm_up_do_not_speak_against_the_canary() {
