@@ -29,6 +29,17 @@ impl Recent {
     }
 }
 
+/// The slowest requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tail {
+    /// It begins within this bin...
+    pub(crate) bin: Bin,
+    /// ...of whose requests this part belongs to it.
+    pub(crate) part: f64,
+    /// How many are expected to be in it, never 0.
+    pub(crate) share: f64,
+}
+
 /// A distribution of latencies, in cells fine enough to bet on.
 #[derive(Debug)]
 pub(crate) struct Reference {
@@ -130,16 +141,19 @@ impl Reference {
         counts
     }
 
-    /// The last bin that at least this share of the requests reach, and the share that do, never 0.
+    /// Where this share of the requests lies beyond.
     ///
-    /// Not the first that fewer reach: where all take the same time none would, and the canary could not be
-    /// compared with them.
-    pub(crate) fn tail(&self, share: f64) -> (Bin, f64) {
+    /// Where many take the same time no bin has just so many beyond it; so of one bin only a part counts.
+    pub(crate) fn tail(&self, share: f64) -> Tail {
         let reaching = self.at_least.partition_point(|&beyond| beyond >= share);
         let index = reaching.saturating_sub(1);
-        let reached = self.at_least.get(index).copied().unwrap_or_default();
-        let bin = Bin::from(u16::try_from(index).unwrap_or(Bin::COUNT));
-        (bin, (self.requests * reached + 1.0) / (self.requests + 2.0))
+        let reached = |index: usize| self.at_least.get(index).copied().unwrap_or_default();
+        let (here, next) = (reached(index), reached(index + 1));
+        Tail {
+            bin: Bin::from(u16::try_from(index).unwrap_or(Bin::COUNT)),
+            part: ((share - next) / (here - next)).clamp(0.0, 1.0),
+            share: (self.requests * share + 1.0) / (self.requests + 2.0),
+        }
     }
 }
 
@@ -173,9 +187,17 @@ mod tests {
     #[test]
     fn the_tail_is_where_few_requests_reach() {
         let reference = reference(&(1..=1000).map(|index| index * 1000).collect::<Vec<_>>());
-        let (bin, share) = reference.tail(0.01);
-        assert!((980_000..1_050_000).contains(&bin.low()), "{}", bin.low());
-        assert!((0.01..0.03).contains(&share), "{share}");
+        let tail = reference.tail(0.01);
+        let low = tail.bin.low();
+        assert!((980_000..1_050_000).contains(&low), "{low}");
+        assert!((0.01..0.012).contains(&tail.share), "{tail:?}");
+    }
+
+    #[test]
+    fn of_requests_that_all_take_the_same_time_a_part_is_the_tail() {
+        let same = reference(&[50_000; 1000]).tail(0.01);
+        assert_eq!(same.bin, Bin::of_micros(50_000));
+        assert!((same.part - 0.01).abs() < 1e-9, "{same:?}");
     }
 
     proptest! {

@@ -7,8 +7,15 @@
 //! only lowers the mean of a bet that pays for slow stable and fast canary requests. So the evidence reaches
 //! `1 / risk` for a canary whose p99 is worse by `d` or more with a probability of at most `risk`.
 //!
+//! Latencies come in bins, and the p99 lies within one. Of the stable requests in it a toss that knows nothing
+//! of the arm says which are slow, so often that a hundredth are in all; the toss is not made, its mean is taken.
+//! Given what the toss says the bet has a mean of at most 1, so it has over both tosses. Canary requests get
+//! no such grace: all are slow from the bin on that holds the lowest the limit can be.
+//!
 //! Several slowdowns are tried at once; each claim stands by itself, and a larger slowdown that is excluded
 //! with a smaller one says nothing new.
+
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +25,7 @@ use crate::{
     histogram::{Bin, Histogram},
     mixture::log_mean,
     nats::Nats,
-    reference::Reference,
+    reference::{Reference, Tail},
     share::Share,
 };
 
@@ -50,24 +57,15 @@ impl Slowdown {
         share: Share,
         latencies: &Latencies,
     ) {
-        let (limit, beyond) = reference.tail(BEYOND);
+        let tail = reference.tail(BEYOND);
         let share = share.as_f64();
         let delay = config.tolerated_delay.as_secs_f64() * 1e6;
-        let stable = split_at(&latencies.stable, limit);
+        let stable = Split::at(&latencies.stable, tail.bin);
         for (log_es, slowdown) in self.log_es.iter_mut().zip(SLOWDOWNS) {
-            let canary_limit = limit.low() as f64 * (1.0 + slowdown) + delay;
-            let canary = split_at(&latencies.canary, Bin::of_micros(canary_limit as u64));
+            let canary_limit = tail.bin.low() as f64 * (1.0 + slowdown) + delay;
+            let canary = Split::at(&latencies.canary, Bin::of_micros(canary_limit as u64));
             for (log_e, odds) in log_es.iter_mut().zip(ODDS) {
-                let fast = 1.0 / (1.0 - beyond + odds * beyond);
-                let sum: f64 = [fast, odds * fast]
-                    .into_iter()
-                    .zip(canary.into_iter().zip(stable))
-                    .map(|(ratio, (canary, stable))| {
-                        canary as f64 * libm::log(ratio)
-                            - (canary + stable) as f64 * libm::log1p(share * (ratio - 1.0))
-                    })
-                    .sum();
-                log_e.add(sum);
+                log_e.add(Payoff::new(odds, share, &tail).of(&canary, &stable));
             }
         }
         self.requests = self.requests.saturating_add(latencies.canary.count());
@@ -115,20 +113,68 @@ impl Slowdown {
     }
 }
 
-/// How many requests took less, and how many at least as long.
-fn split_at(latencies: &Histogram, limit: Bin) -> [u64; 2] {
-    let slow: u64 = latencies
-        .bins()
-        .filter(|(bin, _)| *bin >= limit)
-        .map(|(_, count)| count)
-        .sum();
-    [latencies.count() - slow, slow]
+/// The logarithms of what one bet pays.
+struct Payoff {
+    canary: [f64; 2],
+    /// Faster than the bin of the p99, in it, and slower.
+    stable: [f64; 3],
+}
+
+impl Payoff {
+    fn new(odds: f64, share: f64, tail: &Tail) -> Self {
+        let fast = 1.0 / (1.0 - tail.share + odds * tail.share);
+        let slow = odds * fast;
+        // What both arms pay is divided by its mean where the coin alone decides, so that this is 1; and a
+        // canary that is slow more often gets the lower pay more often.
+        let mean = |ratio: f64| 1.0 + share * (ratio - 1.0);
+        let tossed = tail.part / mean(slow) + (1.0 - tail.part) / mean(fast);
+        Self {
+            canary: [fast / mean(fast), slow / mean(slow)].map(libm::log),
+            stable: [1.0 / mean(fast), tossed, 1.0 / mean(slow)].map(libm::log),
+        }
+    }
+
+    fn of(&self, canary: &Split, stable: &Split) -> f64 {
+        let [canary_fast, canary_slow] = self.canary;
+        let [stable_fast, stable_within, stable_slow] = self.stable;
+        canary.faster as f64 * canary_fast
+            + (canary.within + canary.slower) as f64 * canary_slow
+            + stable.faster as f64 * stable_fast
+            + stable.within as f64 * stable_within
+            + stable.slower as f64 * stable_slow
+    }
+}
+
+/// How many requests are faster than a bin, in it, and slower.
+#[derive(Default)]
+struct Split {
+    faster: u64,
+    within: u64,
+    slower: u64,
+}
+
+impl Split {
+    fn at(latencies: &Histogram, limit: Bin) -> Self {
+        let mut split = Self::default();
+        for (bin, count) in latencies.bins() {
+            match bin.cmp(&limit) {
+                Ordering::Less => split.faster += count,
+                Ordering::Equal => split.within += count,
+                Ordering::Greater => split.slower += count,
+            }
+        }
+        split
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Latencies, Slowdown};
-    use crate::{Bin, Config, Share, histogram::Histogram, reference::Recent};
+    use super::{Latencies, ODDS, Payoff, Slowdown};
+    use crate::{
+        Bin, Config, Share,
+        histogram::Histogram,
+        reference::{Recent, Tail},
+    };
 
     fn all_at(micros: u64, requests: u64) -> Histogram {
         let mut histogram = Histogram::default();
@@ -148,12 +194,51 @@ mod tests {
         slowdown
     }
 
-    /// Nothing is slow then, and a canary that takes the same time is as fast as can be.
+    /// A hundredth of them is the tail then, and it takes as many requests to tell as elsewhere.
     #[test]
     fn requests_that_all_take_the_same_time_can_be_compared() {
-        let same = after(all_at(50_000, 100), all_at(50_000, 900));
+        let few = after(all_at(50_000, 100), all_at(50_000, 900));
+        assert_eq!(few.bound(), None);
+        let same = after(all_at(50_000, 1_200), all_at(50_000, 10_800));
         assert_eq!(same.bound(), Some(0.1));
-        let slower = after(all_at(90_000, 100), all_at(50_000, 900));
+        let slower = after(all_at(90_000, 1_200), all_at(50_000, 10_800));
         assert_eq!(slower.bound(), Some(1.0));
+    }
+
+    #[test]
+    fn many_requests_in_the_bin_of_the_p99_do_not_hide_a_slower_tail() {
+        let tail_of = |slow: u64| {
+            let mut canary = all_at(50_000, 3_000 - slow);
+            canary.add(Bin::of_micros(500_000), slow);
+            after(canary, all_at(50_000, 27_000))
+        };
+        assert_eq!(tail_of(600).bound(), None);
+        assert_eq!(tail_of(30).bound(), None);
+        assert_eq!(tail_of(0).bound(), Some(0.1));
+    }
+
+    /// What a bet pays on average where only the coin is random, and each arm is slow as often as it may.
+    #[test]
+    fn a_bet_is_fair_where_the_canary_is_just_too_slow() {
+        for (share, part, within) in [(0.1, 0.2, 0.05), (0.5, 0.01, 1.0), (0.9, 1.0, 0.004)] {
+            let slower = 0.01 - part * within;
+            let tail = Tail {
+                bin: Bin::default(),
+                part,
+                share: 0.0123,
+            };
+            let mean = |canary_slow: f64, odds: f64| {
+                let payoff = Payoff::new(odds, share, &tail);
+                let [fast, slow] = payoff.canary.map(f64::exp);
+                let canary = canary_slow * slow + (1.0 - canary_slow) * fast;
+                let [fast, tossed, slow] = payoff.stable.map(f64::exp);
+                let stable = slower * slow + within * tossed + (1.0 - slower - within) * fast;
+                share * canary + (1.0 - share) * stable
+            };
+            for odds in ODDS {
+                assert!((mean(0.01, odds) - 1.0).abs() < 1e-12);
+                assert!(mean(0.02, odds) < 1.0 && mean(0.001, odds) > 1.0);
+            }
+        }
     }
 }
