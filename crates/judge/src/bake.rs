@@ -5,8 +5,12 @@
 //! that fails with at most that chance is no news; `r` times as likely, it is worth the likelihood ratio
 //! of a Bernoulli variable. What goes wrong (a leak, a cron hour) may begin at any time, so the evidence is
 //! a sum over the instants at which it may have: an e-detector of the Shiryaev-Roberts kind (Shin, Ramdas and
-//! Rinaldo 2022), whose instants have weights that add up to 1. So it is an e-process for "never worse",
-//! and a false alarm over the whole bake has a probability of at most `false_rollback`.
+//! Rinaldo 2022), whose instants have weights that add up to 1. So it is an e-process for "never worse than
+//! allowed": provided that the record's bounds hold, a false alarm over the whole bake has a probability of at
+//! most `false_rollback`.
+//!
+//! A record too short to tell is taken for one of `failing_share`, more than which no version may fail; where it
+//! has no latencies, failures alone are watched.
 //!
 //! An incident that would have hit the old version too cannot be told from the new version's doing.
 
@@ -43,7 +47,7 @@ impl Bake {
     /// Takes the stable version's record from a release that was promoted.
     pub fn new(config: &Config, state: &State, length: Duration) -> Self {
         let record = state.counts().total().stable;
-        let failing = guard::at_most(record.failures, record.requests()) + config.allowed_excess;
+        let failing = most_failing(config, record) + config.allowed_excess;
         let latencies = &state.latency().total.stable;
         let p99 = latencies.quantile(0.99).unwrap_or(Duration::MAX);
         let limit = p99.as_secs_f64() * (1.0 + config.allowed_slowdown);
@@ -115,6 +119,12 @@ impl Bake {
             }
         })
     }
+}
+
+/// The share that may have failed by the record; where that is too short to tell, not more than any version may.
+fn most_failing(config: &Config, record: Arm) -> f64 {
+    let seen = record.failures as f64 / record.requests().max(1) as f64;
+    guard::at_most(record.failures, record.requests()).min(seen.max(config.failing_share))
 }
 
 /// The sum over the instants, for each of [`RATIOS`].
@@ -250,6 +260,21 @@ mod tests {
     fn slowness_that_begins_late_is_found_within_seconds() {
         let second = alarm_at(1, |_| 0.001, |second| if second < 300 { 20 } else { 80 });
         assert!((300..303).contains(&second.unwrap()), "{second:?}");
+    }
+
+    #[test]
+    fn without_a_record_a_version_may_fail_as_often_as_any() {
+        let alarm = |failures| {
+            let mut bake = Bake::new(&Config::default(), &State::default(), LENGTH);
+            let tally = Tally {
+                canary: arm(failures, 1_000),
+                stable: Arm::default(),
+            };
+            bake.absorb(&Batch::of(Level::new(Share::ALL, tally)), Duration::ZERO);
+            bake.alarm()
+        };
+        assert_eq!(alarm(20), None);
+        assert!(alarm(300).is_some());
     }
 
     #[test]

@@ -66,8 +66,7 @@ pub enum Mode {
     /// A decision soon, with few failures on the way.
     #[default]
     Balanced,
-    /// As few failures as possible: small shares, where each failure says most, until nothing but the proof is
-    /// missing.
+    /// As few failures as possible: small shares, where each failure says most.
     Safest,
     /// As soon as possible: at once the largest share that the budget allows.
     Fastest,
