@@ -276,6 +276,14 @@ impl Manifest {
                 field: field(&format!("traffic.{key}")),
                 rule,
             })?;
+            if service.traffic.sticky.is_some() && !service.release.bake.0.is_zero() {
+                return refuse(
+                    field("release.bake"),
+                    "cannot be set with traffic.sticky: the old version's record then counts users, and \
+                     after the promotion there are only requests to compare with it"
+                        .to_owned(),
+                );
+            }
             service.release.check().map_err(|(key, rule)| Error::Rule {
                 field: field(&format!("release.{key}")),
                 rule,

@@ -91,6 +91,10 @@ fn rules_over_several_fields_name_the_field() {
             "    health: { healthy_threshold: 1 }\n",
             "services.crystal.health.healthy_threshold",
         ),
+        (
+            "    traffic: { sticky: { cookie: user } }\n    release: { bake: 5m }\n",
+            "services.crystal.release.bake: cannot be set with traffic.sticky",
+        ),
         ("  other: { run: x, host: crystal.shop.local }\n", "host"),
     ] {
         let refusal = refusal(&format!("{SMALLEST}{tail}"));
