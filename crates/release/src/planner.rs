@@ -24,7 +24,7 @@ pub struct World {
     pub trouble: Option<String>,
     /// Every proxy carries the newest revision of the mesh.
     pub settled: bool,
-    /// Requests that drew the side that leaves and have not ended yet.
+    /// Requests that drew or named the side that leaves and have not ended yet.
     pub in_flight: u64,
     /// Requests a second on the route, over the last seconds.
     pub rate: f64,
@@ -282,7 +282,8 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
     };
     if !state.left {
         let drained = world.settled && world.in_flight == 0;
-        if !drained && now.since(state.share_since) < state.request.limits.drain_timeout.0 {
+        if !drained && now.since(idle_since(state, decided)) < state.request.limits.drain_timeout.0
+        {
             return Step::Wait.because(format!(
                 "{} requests are still in flight on {}",
                 world.in_flight, leaves.tag
@@ -296,6 +297,15 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
     Step::Finish(outcome).because(why)
 }
 
+/// Since when the side that leaves has nothing more to do: while the new version is watched, requests that name
+/// the old one still go there.
+fn idle_since(state: &State, decided: &Decided) -> Timestamp {
+    let watched_until = state.baking.as_ref().map(|baking| baking.until);
+    let promoted = decided.ending == Ending::Promote;
+    let until = watched_until.filter(|_| promoted);
+    until.map_or(state.share_since, |until| until.max(state.share_since))
+}
+
 /// While a promoted version bakes, the old one is kept, and may get everything again.
 fn watch_over(state: &State, decided: &Decided, now: Timestamp) -> Option<Plan> {
     let baking = state.baking.as_ref()?;
@@ -307,10 +317,14 @@ fn watch_over(state: &State, decided: &Decided, now: Timestamp) -> Option<Plan> 
         Some(Order::Promote) => return None,
         _ => {}
     }
+    // Requests that drew their version before may fail late.
+    if state.judge.decision() == Decision::RollBack && !decided.ordered {
+        return Some(Step::Decide(Ending::RollBack).because(state.verdict().sentence));
+    }
     if let Some(alarm) = baking.bake.alarm() {
         return Some(Step::Decide(Ending::RollBack).because(alarm));
     }
-    let left = (state.request.limits.bake.0).checked_sub(now.since(baking.since))?;
+    let left = baking.until.since(now);
     if left.is_zero() {
         return None;
     }

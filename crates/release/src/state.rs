@@ -46,6 +46,8 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baking {
     pub since: Timestamp,
+    /// Then the old version goes; earlier if people say so.
+    pub until: Timestamp,
     pub bake: judge::Bake,
 }
 
@@ -53,6 +55,8 @@ pub struct Baking {
 pub struct Decided {
     pub ending: Ending,
     pub reason: String,
+    /// People ordered the promotion, whatever the evidence says.
+    pub ordered: bool,
     pub at: Timestamp,
 }
 
@@ -125,7 +129,7 @@ impl State {
                     self.pending = None;
                 }
             }
-            Event::Ordered { order, .. } => self.obey(order),
+            Event::Ordered { order, .. } => self.obey(order, at),
             Event::Observed { batch, reports } => {
                 self.reports.extend(reports.clone());
                 let now_in_force = judge_share(self.share);
@@ -139,12 +143,14 @@ impl State {
                 self.judge(batch, at);
             }
             Event::Decided { ending, reason, .. } => {
-                self.pending = None;
                 self.decided = Some(Decided {
                     ending: *ending,
                     reason: reason.clone(),
+                    ordered: self.pending.take() == Some(Order::Promote),
                     at,
                 });
+                // People may have given it everything before.
+                self.begin_bake(at);
             }
             Event::Left { .. } => self.left = true,
             Event::Retired { .. } => self.retired = true,
@@ -166,9 +172,14 @@ impl State {
             && self.share == Share::WHOLE
             && !length.is_zero()
             && self.request.baseline.is_some()
+            && self.baking.is_none()
         {
             let bake = judge::Bake::new(&self.request.limits.judge, &self.judge, length);
-            self.baking = Some(Baking { since: at, bake });
+            self.baking = Some(Baking {
+                since: at,
+                until: later(at, length),
+                bake,
+            });
         }
     }
 
@@ -202,7 +213,10 @@ impl State {
         };
     }
 
-    fn obey(&mut self, order: &Order) {
+    fn obey(&mut self, order: &Order, at: Timestamp) {
+        if let (Some(baking), Order::Promote) = (&mut self.baking, order) {
+            baking.until = baking.until.min(at);
+        }
         match order {
             Order::Hold => self.held = true,
             Order::Resume => {
@@ -230,6 +244,11 @@ impl State {
             Ending::RollBack => (old, new),
         }
     }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(at.millis().saturating_add(by))
 }
 
 /// A share as the judge counts under it.

@@ -293,20 +293,20 @@ fn a_side_leaves_only_when_its_requests_have_ended() {
     assert_eq!(step(&state, &calm(), 3), Step::Finish(Outcome::Promoted));
 }
 
+fn promoted() -> Event {
+    Event::Decided {
+        ending: Ending::Promote,
+        reason: "proved".to_owned(),
+        seen: None,
+    }
+}
+
 fn baking(bake: Duration) -> State {
     let mut state = admitted(auto());
     state.request.limits.bake = TextDuration(bake);
     happen(&mut state, 1, set(percent(50)));
     happen(&mut state, 2, observed(percent(50), (2_000, 2), (2_000, 2)));
-    happen(
-        &mut state,
-        3,
-        Event::Decided {
-            ending: Ending::Promote,
-            reason: "proved".to_owned(),
-            seen: None,
-        },
-    );
+    happen(&mut state, 3, promoted());
     assert_eq!(step(&state, &calm(), 3), Step::SetShare(Share::WHOLE));
     happen(&mut state, 3, set(Share::WHOLE));
     state
@@ -351,6 +351,57 @@ fn a_version_that_fails_after_its_promotion_is_rolled_back_late() {
     assert_eq!(step(&state, &calm(), 30), Step::SetShare(Share::ZERO));
     happen(&mut state, 30, set(Share::ZERO));
     assert_eq!(step(&state, &calm(), 31), Step::Leave);
+}
+
+/// Requests that name the old version go there until the bake ends, and get their time then.
+#[test]
+fn draining_begins_when_the_bake_ends() {
+    let busy = World {
+        in_flight: 1,
+        ..calm()
+    };
+    let mut state = baking(Duration::from_secs(60));
+    assert_eq!(step(&state, &busy, 63), Step::Wait);
+    assert_eq!(step(&state, &busy, 92), Step::Wait);
+    assert_eq!(step(&state, &busy, 93), Step::Leave);
+    happen(&mut state, 50, ordered(Order::Promote));
+    assert_eq!(step(&state, &busy, 79), Step::Wait);
+    assert_eq!(step(&state, &busy, 80), Step::Leave);
+}
+
+#[test]
+fn a_version_that_has_everything_already_is_watched_from_its_promotion() {
+    let mut state = admitted(Policy::Manual);
+    state.request.limits.bake = TextDuration(Duration::from_secs(60));
+    happen(&mut state, 1, ordered(Order::Set { share: percent(50) }));
+    happen(&mut state, 1, set(percent(50)));
+    happen(&mut state, 2, observed(percent(50), (2_000, 2), (2_000, 2)));
+    let whole = Share::WHOLE;
+    happen(&mut state, 3, ordered(Order::Set { share: whole }));
+    happen(&mut state, 3, set(whole));
+    happen(&mut state, 100, ordered(Order::Promote));
+    happen(&mut state, 100, promoted());
+    assert_eq!(step(&state, &calm(), 101), Step::Wait);
+    happen(&mut state, 130, observed(whole, (100, 40), (0, 0)));
+    assert_eq!(step(&state, &calm(), 130), Step::Decide(Ending::RollBack));
+}
+
+#[test]
+fn requests_that_fail_after_the_promotion_they_preceded_count_unless_people_ordered_it() {
+    let late = observed(percent(50), (200, 100), (200, 0));
+    let mut state = baking(Duration::from_secs(60));
+    happen(&mut state, 5, late.clone());
+    assert_eq!(step(&state, &calm(), 5), Step::Decide(Ending::RollBack));
+
+    let mut state = admitted(auto());
+    state.request.limits.bake = TextDuration(Duration::from_secs(60));
+    happen(&mut state, 1, set(percent(50)));
+    happen(&mut state, 3, ordered(Order::Promote));
+    happen(&mut state, 3, promoted());
+    happen(&mut state, 3, set(Share::WHOLE));
+    happen(&mut state, 5, late);
+    assert_eq!(state.judge.decision(), Decision::RollBack);
+    assert_eq!(step(&state, &calm(), 5), Step::Wait);
 }
 
 #[test]

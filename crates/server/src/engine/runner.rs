@@ -171,7 +171,8 @@ async fn look(engine: &Engine, release: &Release) -> World {
         trouble: tasks.and_then(|set| set.tasks.iter().find_map(trouble)),
         settled,
         in_flight: leaving.map_or(0, |node| {
-            engine.traffic.arm(&split, node.name()).in_flight()
+            let drawn = engine.traffic.arm(&split, node.name()).in_flight();
+            drawn + engine.traffic.pinned(&split, node.name()).in_flight()
         }),
         rate: engine.traffic.rate(&split, now),
     }
