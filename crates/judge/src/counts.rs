@@ -185,6 +185,11 @@ impl Batch {
             restarts: Vec::new(),
         }
     }
+
+    /// Puts what is new at the share now in force last.
+    pub fn end_with(&mut self, in_force: Share) {
+        self.levels.sort_by_key(|level| level.share == in_force);
+    }
 }
 
 /// All that was counted at one share.
@@ -269,5 +274,31 @@ impl From<Counts> for Record {
             levels: counts.cells().collect(),
             beyond: counts.beyond,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, Level, Share, Tally};
+
+    #[test]
+    fn the_share_in_force_comes_last_and_the_others_keep_their_order() {
+        let share = |percent| Share::new(percent, 100).unwrap();
+        let levels = [20, 5, 10].map(|percent| Level::new(share(percent), Tally::default()));
+        let mut batch = Batch {
+            levels: levels.to_vec(),
+            ..Batch::default()
+        };
+        let order = |batch: &Batch| {
+            batch
+                .levels
+                .iter()
+                .map(|level| level.share)
+                .collect::<Vec<_>>()
+        };
+        batch.end_with(share(20));
+        assert_eq!(order(&batch), [5, 10, 20].map(share));
+        batch.end_with(share(50));
+        assert_eq!(order(&batch), [5, 10, 20].map(share));
     }
 }

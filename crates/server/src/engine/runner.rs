@@ -8,6 +8,7 @@ use judge::arm_test::BadEvents;
 use model::Share;
 use release::executor::{Error, Release};
 use release::journal::{Event, Order};
+use release::state::judge_share;
 use release::{State, Step, World, plan};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -194,6 +195,7 @@ async fn note_evidence(
     let split = engine.manifest.route(&release.state.request.service).path();
     let evidence = engine.traffic.take_evidence(&split, &canary);
     let mut batch = evidence.batch.clone();
+    batch.end_with(judge_share(release.state.share));
     batch
         .restarts
         .extend(restarts_since_last(engine, &release.state, restarts));
