@@ -33,6 +33,9 @@ pub fn lines(outlook: &Outlook) -> Vec<Line> {
     lines.push(Line::new());
     let means = "These are means: half of the releases take longer, few three times as long.";
     lines.push(Line::new().faint(means));
+    let settings =
+        "They hold for the judge's default settings where none are given here, latencies aside.";
+    lines.push(Line::new().faint(settings));
     lines
 }
 
