@@ -7,6 +7,7 @@ mod bodies;
 mod changes;
 mod checks;
 mod crowds;
+mod desync;
 mod discovery;
 mod draining;
 mod failures;

@@ -8,7 +8,7 @@ use crate::mesh::{Proxy, gateway_to, get};
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// What a request may be hidden behind, and the status that says that it was noticed.
-fn corpus() -> Vec<(&'static str, String, u16)> {
+pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
     let post = |lines: &str, body: &str| {
         format!("POST /first HTTP/1.1\r\nHost: a\r\n{lines}\r\n{body}{SMUGGLED}")
     };
