@@ -71,8 +71,8 @@ impl LocalCluster {
         self.watched.tls.as_deref()
     }
 
-    /// `avoid`: the endpoint that failed last, taken again only if there is no other.
-    pub(crate) fn pick(&self, rng: &mut Rng, avoid: Option<&Rc<Endpoint>>) -> Option<Rc<Endpoint>> {
+    /// `avoid`: the endpoints that have failed, taken again only if there is no other.
+    pub(crate) fn pick(&self, rng: &mut Rng, avoid: &[Rc<Endpoint>]) -> Option<Rc<Endpoint>> {
         let generation = self.generation.load(Ordering::Acquire);
         if self.seen.replace(generation) != generation {
             self.rebuild();

@@ -124,7 +124,7 @@ pub(crate) async fn carry<D: Downstream>(client: &mut D, mut exchange: Box<Excha
             Err(failure) => failure,
         };
         if failure.is_the_endpoints(&tries)
-            && let Some((outliers, endpoint)) = exchange.outliers().zip(tries.avoid.as_ref())
+            && let Some((outliers, endpoint)) = exchange.outliers().zip(tries.endpoint.as_ref())
         {
             outliers.saw_error(&endpoint.shared, clock::now());
         }
@@ -216,7 +216,7 @@ async fn attempt<D: Downstream>(
 ) -> Result<D::Then, Failure> {
     let endpoint = find_endpoint(client.worker(), exchange, tries).await?;
     let _in_flight = endpoint.begin();
-    tries.avoid = Some(Rc::clone(&endpoint));
+    tries.endpoint = Some(Rc::clone(&endpoint));
     if let Some(log) = &mut exchange.log {
         log.upstream = Some(endpoint.shared.address);
     }
@@ -313,7 +313,7 @@ async fn find_endpoint(
 ) -> Result<Rc<Endpoint>, Failure> {
     match &exchange.to {
         To::Cluster(index) => exchange.node.clusters[*index]
-            .pick(&mut worker.rng.borrow_mut(), tries.avoid.as_ref())
+            .pick(&mut worker.rng.borrow_mut(), &tries.failed)
             .ok_or_else(|| no_endpoint(exchange, *index)),
         To::Outside { host, port } => {
             let endpoint = worker

@@ -183,10 +183,10 @@ impl Call {
         let header = settings
             .sends_proxy_header
             .map(|version| self.announce(version));
-        let mut failed: Option<Rc<Endpoint>> = None;
+        let mut failed: Vec<Rc<Endpoint>> = Vec::new();
         let mut retries = 0;
         loop {
-            let picked = cluster.pick(&mut self.worker.rng.borrow_mut(), failed.as_ref());
+            let picked = cluster.pick(&mut self.worker.rng.borrow_mut(), &failed);
             let endpoint = picked.ok_or_else(|| Refused::NoEndpoint {
                 virtual_node: settings.virtual_node.clone(),
             })?;
@@ -209,8 +209,8 @@ impl Call {
                 return Err(Refused::Connect { endpoint, source });
             }
             // Another endpoint is tried at once; the same one needs a moment.
-            let is_same = failed.is_some_and(|failed| Rc::ptr_eq(&failed, &endpoint));
-            failed = Some(endpoint);
+            let is_same = failed.iter().any(|failed| Rc::ptr_eq(failed, &endpoint));
+            failed.push(endpoint);
             if is_same {
                 let jitter = self.worker.rng.borrow_mut().f64();
                 let pause = (PAUSE * (1 << retries)).mul_f64(jitter);

@@ -62,22 +62,32 @@ impl Choice {
         }
     }
 
-    /// `avoid`: the endpoint that failed last, taken again only if there is no other.
-    pub(super) fn pick(&self, rng: &mut Rng, avoid: Option<&Rc<Endpoint>>) -> Option<Rc<Endpoint>> {
+    /// `avoid`: the endpoints that have failed, taken again only if there is no other. An endpoint that is
+    /// gone has nothing to do, and so would win every draw that it is in.
+    pub(super) fn pick(&self, rng: &mut Rng, avoid: &[Rc<Endpoint>]) -> Option<Rc<Endpoint>> {
         let group = match self.groups.as_slice() {
             [only] => only,
             groups => {
                 let drawn = rng.f64();
                 let drawn = groups.iter().find(|group| drawn < group.up_to);
                 let drawn = drawn.or(groups.last())?;
-                let has_other = |group: &&Group| !group.is_only(avoid);
+                let has_other = |group: &&Group| group.others(avoid).next().is_some();
                 Some(drawn)
                     .filter(has_other)
                     .or_else(|| groups.iter().find(has_other))
                     .unwrap_or(drawn)
             }
         };
-        let endpoints = &group.endpoints;
+        if !avoid.is_empty() {
+            let others: Vec<Rc<Endpoint>> = group.others(avoid).cloned().collect();
+            if !others.is_empty() {
+                return self.draw(rng, &others);
+            }
+        }
+        self.draw(rng, &group.endpoints)
+    }
+
+    fn draw(&self, rng: &mut Rng, endpoints: &[Rc<Endpoint>]) -> Option<Rc<Endpoint>> {
         let count = endpoints.len();
         if count < 2 {
             return endpoints.first().cloned();
@@ -85,13 +95,10 @@ impl Choice {
         let first = rng.usize(..count);
         let second = (first + 1 + rng.usize(..count - 1)) % count;
         let (first, second) = (&endpoints[first], &endpoints[second]);
-        let is_avoided = |endpoint| avoid.is_some_and(|avoid| Rc::ptr_eq(avoid, endpoint));
-        let takes_first = !is_avoided(first)
-            && (is_avoided(second)
-                || match self.warming() {
-                    None => first.active() <= second.active(),
-                    Some(now) => self.takes_warmer(first, second, rng, now),
-                });
+        let takes_first = match self.warming() {
+            None => first.active() <= second.active(),
+            Some(now) => self.takes_warmer(first, second, rng, now),
+        };
         Some(Rc::clone(if takes_first { first } else { second }))
     }
 
@@ -129,11 +136,11 @@ impl Choice {
 }
 
 impl Group {
-    fn is_only(&self, endpoint: Option<&Rc<Endpoint>>) -> bool {
-        match (self.endpoints.as_slice(), endpoint) {
-            ([only], Some(endpoint)) => Rc::ptr_eq(only, endpoint),
-            _ => false,
-        }
+    fn others(&self, avoid: &[Rc<Endpoint>]) -> impl Iterator<Item = &Rc<Endpoint>> {
+        let is_avoided = |endpoint| avoid.iter().any(|avoid| Rc::ptr_eq(avoid, endpoint));
+        self.endpoints
+            .iter()
+            .filter(move |endpoint| !is_avoided(endpoint))
     }
 }
 

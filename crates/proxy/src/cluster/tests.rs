@@ -47,7 +47,7 @@ fn cluster(statuses: &[HealthStatus]) -> (LocalCluster, Vec<Arc<Shared>>, Genera
 fn picked(cluster: &LocalCluster, avoid: Option<&Rc<Endpoint>>) -> HashSet<String> {
     let mut rng = Rng::with_seed(3);
     (0..200)
-        .filter_map(|_| cluster.pick(&mut rng, avoid))
+        .filter_map(|_| cluster.pick(&mut rng, avoid.map_or(&[], std::slice::from_ref)))
         .map(|endpoint| endpoint.shared.id.clone())
         .collect()
 }
@@ -105,6 +105,22 @@ fn the_less_busy_of_two_is_taken_and_the_one_that_failed_is_not() {
 }
 
 #[test]
+fn all_that_failed_are_left_out_while_another_is_there() {
+    let (cluster, ..) = cluster(&[HealthStatus::Unchecked; 3]);
+    let all = cluster.all.borrow().clone();
+    let _busy = all[2].begin();
+    let mut rng = Rng::with_seed(3);
+    for _ in 0..100 {
+        let picked = cluster.pick(&mut rng, &all[..2]).unwrap();
+        assert!(Rc::ptr_eq(&picked, &all[2]));
+    }
+    assert!(
+        cluster.pick(&mut rng, &all).is_some(),
+        "better one that failed than none"
+    );
+}
+
+#[test]
 fn a_removed_endpoint_is_retired_and_a_kept_one_goes_on() {
     let (before, listed, generation) = cluster(&[HealthStatus::Unchecked; 2]);
     let kept = watched(&listed[1..], &generation);
@@ -123,7 +139,7 @@ fn shares(cluster: &LocalCluster) -> Vec<f64> {
     let mut rng = Rng::with_seed(5);
     let mut picked = vec![0; cluster.watched.endpoints.load().len()];
     for _ in 0..4000 {
-        let endpoint = cluster.pick(&mut rng, None).unwrap();
+        let endpoint = cluster.pick(&mut rng, &[]).unwrap();
         picked[usize::from(endpoint.shared.address.port())] += 1;
     }
     picked

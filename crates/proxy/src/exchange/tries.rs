@@ -19,8 +19,10 @@ use crate::endpoint::Endpoint;
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
     pub(super) retries: u32,
-    /// The endpoint that failed last.
-    pub(super) avoid: Option<Rc<Endpoint>>,
+    /// Where the last try went.
+    pub(super) endpoint: Option<Rc<Endpoint>>,
+    /// Endpoints that have failed this request.
+    pub(super) failed: Vec<Rc<Endpoint>>,
     /// The pool has let this request down once; it gets a connection of its own.
     pub(super) shuns_pool: bool,
     /// The last try took its connection from the pool.
@@ -73,6 +75,9 @@ impl Tries {
         exchange: &Exchange,
         jitter: f64,
     ) -> Option<Duration> {
+        if let Some(endpoint) = self.endpoint.take() {
+            self.failed.push(endpoint);
+        }
         if self.has_answered || !exchange.is_replayable() {
             return None;
         }

@@ -148,6 +148,19 @@ async fn another_endpoint_is_tried_where_the_policy_says_so() {
     );
 }
 
+/// Endpoints that are gone have nothing to do, so whichever has less to do is one of them.
+#[tokio::test]
+async fn each_retry_goes_to_an_endpoint_that_has_not_failed() {
+    let alive = Backend::saying("alive").await.unwrap();
+    let endpoints = [nobody(), alive.address, nobody()];
+    let mut view = gateway(&[("v", 1, &endpoints)]);
+    view.services[0].routes[0].retry = retrying(2, &[]);
+    let proxy = Proxy::running(&view).await;
+    for _ in 0..40 {
+        assert_eq!(proxy.get("/").await.text(), "alive");
+    }
+}
+
 /// A server that fails so many times before it answers.
 async fn failing_first(times: u32, status: u16) -> (Backend, Arc<AtomicU32>) {
     let tries = Arc::new(AtomicU32::new(0));
