@@ -34,15 +34,15 @@ impl Profile {
     /// How often a cell is run: fewer times where each release has many requests.
     fn runs(self, kind: Kind, scenario: &Scenario) -> u64 {
         let (most, requests) = match (self, kind.is_ours()) {
-            (Self::Quick, true) => (400, 6e6),
-            (Self::Quick, false) => (200, 1.2e7),
+            (Self::Quick, true) => (200, 3e6),
+            (Self::Quick, false) => (100, 4e6),
             (Self::Full, true) => (10_000, 1e9),
             (Self::Full, false) => (2000, 4e8),
         };
         // Ours mostly ends sooner.
         let lasts = if kind == Kind::SerinAuto { 60.0 } else { 600.0 };
         most.min((requests / (scenario.rate * lasts)) as u64)
-            .max(20)
+            .max(10)
     }
 }
 

@@ -204,10 +204,8 @@ impl Drop for Mesh {
     fn drop(&mut self) {
         let id = rustix::process::Pid::from_child(&self.server);
         // It stops its tasks; nobody is left to tell if it does not.
-        drop(rustix::process::kill_process(
-            id,
-            rustix::process::Signal::INT,
-        ));
-        drop(self.server.wait());
+        if rustix::process::kill_process(id, rustix::process::Signal::INT).is_ok() {
+            drop(self.server.wait());
+        }
     }
 }

@@ -102,13 +102,17 @@ impl Serin {
         }
     }
 
-    /// The counts since the last look, the share in force last.
-    fn take_batch(&mut self) -> Batch {
-        let in_force = self.share;
-        let mut levels: Vec<_> = std::mem::take(&mut self.new).into_iter().collect();
-        levels.sort_by_key(|&(share, _)| share == in_force);
+    /// What is new since the last look, the share in force last. Latencies wait for the next tick: bets on
+    /// them are made by batches, and a failure says nothing of them.
+    fn take_batch(&mut self, is_tick: bool) -> Batch {
+        let in_force = self.share.into();
+        let mut levels: Vec<Level> = match is_tick {
+            true => std::mem::take(&mut self.new).into_values().collect(),
+            false => self.new.values_mut().filter_map(take_counts).collect(),
+        };
+        levels.sort_by_key(|level| level.share == in_force);
         Batch {
-            levels: levels.into_iter().map(|(_, level)| level).collect(),
+            levels,
             ..Batch::default()
         }
     }
@@ -139,6 +143,12 @@ impl Serin {
         }
         self.share
     }
+}
+
+/// The counts of a level, if there are any; its latencies stay.
+fn take_counts(level: &mut Level) -> Option<Level> {
+    let tally = std::mem::take(&mut level.tally);
+    (tally != Tally::default()).then(|| Level::new(level.share, tally))
 }
 
 impl Rule for Serin {
@@ -196,7 +206,7 @@ impl Rule for Serin {
         if is_tick {
             self.next_tick += self.tick;
         }
-        let batch = self.take_batch();
+        let batch = self.take_batch(is_tick);
         if batch.levels.is_empty() && !is_tick {
             return Look::Share(self.share);
         }
