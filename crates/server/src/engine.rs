@@ -312,8 +312,7 @@ impl Engine {
         };
         self.handles().insert(service, handle);
         if release.state.ended.is_none() {
-            let split = self.manifest.route(&release.id.service).path();
-            self.traffic.judge(&split, &release.state.reports);
+            self.judge(&release);
             let stop = self.stop.subscribe();
             tokio::spawn(runner::run(
                 Arc::clone(self),
@@ -322,6 +321,15 @@ impl Engine {
                 received,
                 stop,
             ));
+        }
+    }
+
+    /// The release's split is judged from here on. Before its version is in the mesh nothing is evidence, and
+    /// a build may take long: remote proxies need not keep their reports for it.
+    fn judge(&self, release: &Release) {
+        if release.state.virtual_node.is_some() {
+            let split = self.manifest.route(&release.id.service).path();
+            self.traffic.judge(&split, &release.state.reports);
         }
     }
 

@@ -103,6 +103,19 @@ async fn advance(
                 take_order(engine, release, order, by).await?;
             }
         }
+        Step::Join => {
+            engine.executor.perform(release, &plan).await?;
+            // Late counts of an earlier attempt with this tag are no evidence about this one.
+            let split = engine.manifest.route(&release.id.service).path();
+            engine.traffic.dismiss(&split);
+            engine.judge(release);
+        }
+        Step::Retire => {
+            // Nothing is under way any more, and tasks may take long to end: proxies need not keep reports.
+            let split = engine.manifest.route(&release.id.service).path();
+            engine.traffic.dismiss(&split);
+            engine.executor.perform(release, &plan).await?;
+        }
         _ => engine.executor.perform(release, &plan).await?,
     }
     progress.send_replace(Arc::new(Progress::of(release, plan.why)));
@@ -138,8 +151,7 @@ async fn recover(
     tokio::time::sleep(RETRY).await;
     match engine.executor.resume(release.id.clone()).await {
         Ok(resumed) => {
-            let split = engine.manifest.route(&resumed.id.service).path();
-            engine.traffic.judge(&split, &resumed.state.reports);
+            engine.judge(&resumed);
             *release = resumed;
         }
         Err(error) => {

@@ -81,12 +81,20 @@ impl Queue {
             None => pending.origin = None,
         }
         self.cells.push_back(pending);
-        if self.cells.len() > MOST_PENDING {
+        if self.judged.is_none() && self.cells.len() > MOST_PENDING {
             self.cells.pop_front();
         }
     }
 
+    /// What is handed out counts no more if it comes again: from a proxy that never read the receipt, and was
+    /// away for so long that nobody remembers its numbers.
     pub(super) fn take(&mut self) -> VecDeque<Pending> {
+        if let Some(judged) = &mut self.judged {
+            for (instance, number) in reports_of(&self.cells) {
+                let last = judged.entry(instance).or_default();
+                *last = number.max(*last);
+            }
+        }
         std::mem::take(&mut self.cells)
     }
 
@@ -159,6 +167,33 @@ mod tests {
         assert_eq!((reports_of(&taken)["p"], proxy.taken()), (1, 0));
         drop(taken);
         assert_eq!(proxy.taken(), 1);
+    }
+
+    #[test]
+    fn a_report_that_was_handed_out_counts_once_though_its_numbers_are_forgotten() {
+        let (mut queue, proxy) = (Queue::default(), Proxy::default());
+        queue.judge(&BTreeMap::new());
+        queue.push(proxy.report(1));
+        drop(queue.take());
+        let again = Proxy::default();
+        queue.push(again.report(1));
+        queue.push(again.report(2));
+        assert_eq!((reports_of(&queue.take())["p"], again.taken()), (2, 2));
+    }
+
+    #[test]
+    fn only_what_nobody_judges_is_forgotten_beyond_the_limit() {
+        let (mut queue, proxy) = (Queue::default(), Proxy::default());
+        let numbers = 1..=MOST_PENDING as u64 + 10;
+        for number in numbers.clone() {
+            queue.push(proxy.report(number));
+        }
+        assert_eq!(queue.take().len(), MOST_PENDING);
+        queue.judge(&BTreeMap::new());
+        for number in numbers.clone() {
+            queue.push(proxy.report(number));
+        }
+        assert_eq!(queue.take().len() as u64, *numbers.end());
     }
 
     #[test]
