@@ -2,9 +2,10 @@
 //!
 //! HTTP/2 is what proxies speak, by ALPN or, in clear text, by its preface.
 //! No client can hold the server up. A handshake, the head of a request and the silence between two
-//! requests end by a time-out, a client that does not read its answer is cut off by the kernel, and beyond
-//! a number of connections the next one waits. Bodies have their own limits ([`crate::api`]).
+//! requests end by a time-out ([`activity`]), a client that does not read its answer is cut off by the
+//! kernel, and beyond a number of connections the next one waits. Bodies have their own limits ([`crate::api`]).
 
+mod activity;
 mod preface;
 pub(crate) mod tls;
 
@@ -30,6 +31,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::configuration::Limits;
+use activity::Activity;
 use tls::Tls;
 
 /// A request's line and headers together.
@@ -158,10 +160,12 @@ impl Connection {
             limits,
             ..
         } = self;
+        let activity = Activity::default();
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            router.clone().call(request)
+            let (under_way, answer) = (activity.begin(), router.clone().call(request));
+            async move { answer.await.map(|answer| under_way.until_read(answer)) }
         });
         let stream = TokioIo::new(stream);
         let served = if is_http2 {
@@ -171,7 +175,10 @@ impl Connection {
                 .max_header_list_size(LARGEST_HEAD as u32)
                 .keep_alive_interval(PING)
                 .serve_connection(stream, service);
-            watcher.watch(connection).await
+            tokio::select! {
+                served = watcher.watch(connection) => served,
+                () = activity.silence(limits.head_time.0) => return,
+            }
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -74,6 +74,19 @@ async fn a_head_that_does_not_come_costs_its_client_the_connection() {
 }
 
 #[tokio::test]
+async fn http2_without_a_request_costs_its_client_the_connection() {
+    let server = Server::start("limits: { headTime: 200ms, connections: 1 }").await;
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = "\0\0\0\x04\0\0\0\0\0";
+    for said in [&preface[..14], &format!("{preface}{settings}")] {
+        let mut silent = server.connect().await;
+        silent.send(said).await.unwrap();
+        within("the only slot", silent.read_to_end()).await;
+        assert_eq!(server.ask(get(MESHES)).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_answered_all_the_same() {
     let server = Server::start("limits: { bodyTime: 200ms }").await;
     let lacking =
