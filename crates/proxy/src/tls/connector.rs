@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, UnbufferedClientConnection};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
 use tokio::net::TcpStream;
 use view::{ClientTls, Protocol};
@@ -31,6 +32,7 @@ pub(crate) struct Connector {
 #[derive(Debug)]
 struct Calling {
     config: ClientConfig,
+    verifier: Arc<ServerVerifier>,
     sessions: Arc<Sessions>,
 }
 
@@ -73,15 +75,15 @@ impl Connector {
 
     fn build(&self, material: Material) -> Result<Calling, TlsError> {
         let Material { identity, anchors } = material;
-        let verifier = ServerVerifier {
+        let verifier = Arc::new(ServerVerifier {
             roots: anchors.map(|anchors| anchors.roots),
             wanted: self.tls.subject_names.clone(),
-        };
+        });
         let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_safe_default_protocol_versions()
             .map_err(|source| TlsError::Config { source })?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
+            .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier));
         let mut config = match identity {
             Some(identity) => {
                 let resolver = Arc::new(SingleCertAndKey::from(identity.key));
@@ -92,6 +94,7 @@ impl Connector {
         config.alpn_protocols = alpn(self.protocol);
         Ok(Calling {
             config,
+            verifier,
             sessions: Arc::default(),
         })
     }
@@ -113,8 +116,28 @@ impl Connector {
             address,
             sessions: Arc::clone(&calling.sessions),
         }));
-        let session =
-            UnbufferedClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-        TlsStream::connect(tcp, session).await
+        let session = UnbufferedClientConnection::new(Arc::new(config), name.clone())
+            .map_err(io::Error::other)?;
+        let stream = TlsStream::connect(tcp, session).await?;
+        // A resumed session stands for a certificate that was believed when it was begun.
+        if stream.is_resumed()
+            && let Err(error) = calling.believe(&stream, &name)
+        {
+            calling.sessions.forget(address);
+            return Err(io::Error::other(error));
+        }
+        Ok(stream)
+    }
+}
+
+impl Calling {
+    fn believe(&self, stream: &TlsStream, name: &ServerName<'_>) -> Result<(), rustls::Error> {
+        let Some([end_entity, intermediates @ ..]) = stream.peer_certificates() else {
+            return Err(rustls::Error::NoCertificatesPresented);
+        };
+        let now = UnixTime::now();
+        self.verifier
+            .verify_server_cert(end_entity, intermediates, name, &[], now)?;
+        Ok(())
     }
 }

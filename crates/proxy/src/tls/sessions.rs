@@ -45,6 +45,11 @@ impl OfEndpoint {
 }
 
 impl Sessions {
+    /// What the endpoint gave us stands for a certificate that is believed no more.
+    pub(super) fn forget(&self, address: SocketAddr) {
+        self.all().remove(&address);
+    }
+
     fn all(&self) -> MutexGuard<'_, HashMap<SocketAddr, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
