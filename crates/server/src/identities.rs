@@ -99,7 +99,8 @@ impl Identities {
                 given.identities.insert(name, identity);
             }
         }
-        self.give(&mut state, now)
+        self.give(&mut state, now);
+        Ok(())
     }
 
     /// Renews for ever.
@@ -124,7 +125,8 @@ impl Identities {
             return Ok(());
         }
         self.tend(&mut state, now)?;
-        self.give(&mut state, now)
+        self.give(&mut state, now);
+        Ok(())
     }
 
     /// The authority, as it is to be now. A new root is kept before anything is signed with it.
@@ -146,10 +148,10 @@ impl Identities {
         Ok(())
     }
 
-    fn give(&self, state: &mut State, now: SystemTime) -> Result<(), IdentityError> {
+    fn give(&self, state: &mut State, now: SystemTime) {
         let State { authority, given } = state;
         let Some(authority) = authority else {
-            return Ok(());
+            return;
         };
         let bundle = authority.bundle(now);
         for (node, given) in given {
@@ -164,7 +166,15 @@ impl Identities {
                 if identity.renew_at > now {
                     continue;
                 }
-                let issued = authority.issue(&identity.subject, now)?;
+                // One that cannot be issued must not keep the others from being renewed.
+                let issued = match authority.issue(&identity.subject, now) {
+                    Ok(issued) => issued,
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::error!(error, node, name, "an identity could not be issued");
+                        continue;
+                    }
+                };
                 let left = issued.not_after.duration_since(now).unwrap_or_default();
                 identity.renew_at = now + left / 2;
                 let (chain, key) = (issued.chain, issued.key);
@@ -173,7 +183,6 @@ impl Identities {
                 tracing::info!(node, name, "a node has a new identity");
             }
         }
-        Ok(())
     }
 
     /// A secret that is a SPIFFE ID means exactly that one, as specs from SPIRE have it.
