@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use view::Binding;
-use view::observe::Cell;
+use view::observe::{Arm, Cell, Latency};
 
 use crate::Change;
 
@@ -118,10 +118,18 @@ impl Report {
     /// Whether its counts are ones that a proxy can have counted: their sums over many reports fit.
     pub fn is_plausible(&self) -> bool {
         const MOST: u64 = 1 << 40;
-        self.cells.iter().flat_map(|cell| &cell.arms).all(|arm| {
-            let counts = arm.outcomes.values().copied();
-            let latencies = arm.latency.buckets().map(|(_, count)| count);
-            counts.chain(latencies).all(|count| count < MOST) && arm.routed < MOST
+        let fits = |arm: &Arm| {
+            let mut outcomes = arm.outcomes.values();
+            let mut latencies = arm.latency.buckets();
+            arm.routed < MOST
+                && outcomes.all(|&count| count < MOST)
+                && latencies
+                    .all(|(bucket, count)| (bucket as usize) < Latency::BUCKETS && count < MOST)
+        };
+        self.cells.iter().all(|cell| {
+            let mut weights = cell.arms.iter().map(|arm| arm.weight);
+            let total = weights.try_fold(0, u32::checked_add);
+            total.is_some() && cell.arms.iter().all(fits)
         })
     }
 }
@@ -130,7 +138,7 @@ impl Report {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use view::observe::{Arm, Kind, Outcome};
+    use view::observe::{Kind, Outcome};
 
     fn arm(count: u64) -> Arm {
         let mut arm = Arm {
@@ -183,5 +191,17 @@ mod tests {
     fn counts_that_nobody_can_have_counted_are_not_plausible() {
         assert!(report(1_000_000).is_plausible());
         assert!(!report(u64::MAX).is_plausible());
+        let mut weights = report(1);
+        let heavy = Arm {
+            weight: u32::MAX,
+            ..arm(1)
+        };
+        weights.cells[0].arms.push(heavy);
+        assert!(!weights.is_plausible());
+        let mut latencies = report(1);
+        latencies.cells[0].arms[0]
+            .latency
+            .add(Latency::BUCKETS as u32, 1);
+        assert!(!latencies.is_plausible());
     }
 }

@@ -97,15 +97,16 @@ impl Proxies {
     ) -> (Arc<watch::Sender<Intake>>, oneshot::Receiver<()>) {
         let (stream, replaced) = oneshot::channel();
         let mut known = self.lock();
-        known.retain(|_, remote| remote.connected || now.since(remote.last_seen) < REMEMBERED);
         let before = known.remove(&hello.instance);
+        known.retain(|_, remote| remote.connected || now.since(remote.last_seen) < REMEMBERED);
         let intake = before.map_or_else(Arc::default, |before| before.intake);
         let remote = Remote {
             node,
             version: hello.version.clone(),
             connected: true,
             last_seen: now,
-            carried: hello.holds,
+            // Its disk may remember another history of the mesh: it is sent a view, and its answer tells.
+            carried: None,
             refused: None,
             condition: Condition::default(),
             intake: Arc::clone(&intake),

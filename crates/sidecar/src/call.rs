@@ -18,6 +18,9 @@ use crate::server::Server;
 /// Connecting, the handshake of TLS and the head of the answer, each.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the server may leave unread what it is told.
+const SILENCE: Duration = Duration::from_secs(45);
+
 /// A connection without traffic is asked for a sign of life so often.
 const PING: Duration = Duration::from_secs(15);
 
@@ -102,7 +105,9 @@ impl Call {
 impl Mouth {
     pub(crate) async fn say(&mut self, message: &Upward) -> Result<(), Broken> {
         let frame = link::encode(message)?;
-        self.0.send_data(frame).await.map_err(|_| Broken::Unread)
+        let said = tokio::time::timeout(SILENCE, self.0.send_data(frame)).await;
+        said.map_err(|_| Broken::Unread)?
+            .map_err(|_| Broken::Unread)
     }
 }
 

@@ -171,9 +171,7 @@ impl FollowServer {
             Downward::Taken { through } => self.outbox.taken(through),
             Downward::View(change) => {
                 let view = stream.follower.hear(*change)?;
-                if self.stage == Stage::Serving {
-                    self.apply(stream, view).await?;
-                }
+                self.apply(stream, view).await?;
             }
         }
         Ok(())
@@ -183,6 +181,9 @@ impl FollowServer {
     /// server, once it hears of the new one, has no draw of the old one to wait for.
     async fn apply(&mut self, stream: &mut Stream, view: Arc<NodeView>) -> Result<(), Broken> {
         let revision = view.revision;
+        if self.stage != Stage::Serving {
+            return self.pass(stream, revision).await;
+        }
         match self.plane.apply(Arc::clone(&view)).await {
             Ok(bound) => {
                 tracing::info!(revision, listeners = ?bound.iter().map(|bound| bound.address).collect::<Vec<_>>(), "a view is applied");
@@ -195,6 +196,8 @@ impl FollowServer {
                 self.standing
                     .send_modify(|standing| standing.view = Some(view));
             }
+            // An operator drains it.
+            Err(_) if self.plane.is_closing().await => self.pass(stream, revision).await?,
             Err(error) => {
                 let reason = words(&error);
                 let is_news = stream
@@ -218,6 +221,14 @@ impl FollowServer {
         Ok(())
     }
 
+    /// A data plane that lets nobody in acts on every view there will be: what it drew before counts under
+    /// its own weights. No release need wait for its end.
+    async fn pass(&mut self, stream: &mut Stream, revision: u64) -> Result<(), Broken> {
+        stream.refused = None;
+        self.report(stream).await?;
+        stream.mouth.say(&Upward::Applied { revision }).await
+    }
+
     async fn report(&mut self, stream: &mut Stream) -> Result<(), Broken> {
         if !self.outbox.has_room() {
             return Ok(());
@@ -231,9 +242,7 @@ impl FollowServer {
     }
 
     async fn look(&mut self, stream: &mut Stream) -> Result<(), Broken> {
-        if self.stage == Stage::Serving
-            && let Some(view) = stream.refused.clone()
-        {
+        if let Some(view) = stream.refused.clone() {
             self.apply(stream, view).await?;
         }
         let condition = condition::of(&self.plane).await;

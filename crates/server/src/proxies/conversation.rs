@@ -1,5 +1,6 @@
 //! One proxy's stream, from its hello to its end: sends views and receipts, hears answers and reports.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::traffic::{Origin, Receipt};
 /// How long the first message may take.
 const HELLO: Duration = Duration::from_secs(10);
 
-/// A proxy shows that it lives more often than this.
+/// A proxy shows that it lives more often than this, and reads what it is told.
 const SILENCE: Duration = Duration::from_secs(45);
 
 pub(crate) struct Conversation {
@@ -78,7 +79,8 @@ impl Conversation {
         tracing::debug!(%end, "a proxy's stream ends");
         let trailers = trailers(end.code(), &chain(&end));
         // Whoever is gone already is told nothing.
-        self.to.send_trailers(trailers).await.ok();
+        let told = self.to.send_trailers(trailers);
+        tokio::time::timeout(SILENCE, told).await.ok();
     }
 
     async fn hold(&mut self) -> End {
@@ -104,6 +106,7 @@ impl Conversation {
             sight: self.proxies.sight.clone(),
             node,
             views: Views::default(),
+            splits: BTreeSet::new(),
             receipts: intake.subscribe(),
             taken: 0,
             intake,
@@ -183,7 +186,7 @@ impl Conversation {
                 self.proxies
                     .update(instance, |remote| remote.refused = Some((revision, reason)));
             }
-            Upward::Report(report) => {
+            Upward::Report(mut report) => {
                 if !report.is_plausible() {
                     return Err(End::Implausible);
                 }
@@ -200,6 +203,9 @@ impl Conversation {
                         instance: instance.clone(),
                         receipt: Arc::new(receipt),
                     };
+                    report
+                        .cells
+                        .retain(|cell| stream.splits.contains(&cell.split));
                     self.proxies.traffic.receive(report.cells, origin, now);
                 }
             }
@@ -214,7 +220,8 @@ impl Conversation {
 
     async fn say(&mut self, message: &Downward) -> Result<(), End> {
         let frame = link::encode(message)?;
-        self.to.send_data(frame).await.map_err(|_| End::Gone)
+        let said = tokio::time::timeout(SILENCE, self.to.send_data(frame)).await;
+        said.map_err(|_| End::Silent)?.map_err(|_| End::Gone)
     }
 }
 
@@ -223,6 +230,8 @@ struct Stream {
     node: ResourceId,
     sight: Sight,
     views: Views,
+    /// Of every view it had: what it can have counted.
+    splits: BTreeSet<String>,
     intake: Arc<watch::Sender<Intake>>,
     receipts: watch::Receiver<Intake>,
     /// The last receipt that was sent.
@@ -233,6 +242,9 @@ impl Stream {
     /// Compiles what the node sees now.
     fn look(&mut self) -> Result<(), End> {
         let view = self.sight.view(&self.node, &self.hello.binding)?;
+        let routes = view.services.iter().flat_map(|service| &service.routes);
+        self.splits
+            .extend(routes.map(|route| route.split.id.clone()));
         self.views.offer(Arc::new(view));
         Ok(())
     }
