@@ -48,6 +48,8 @@ pub(crate) enum Malformed {
     Http2,
     #[error("a field has no place in HTTP/2")]
     Field,
+    #[error("there is a body where there can be none")]
+    BodyMisplaced,
     #[error("the connection was switched to another protocol unasked")]
     SwitchedUnasked,
 }

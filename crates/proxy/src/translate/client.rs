@@ -77,6 +77,15 @@ impl<'r> Client<'r> {
         }
     }
 
+    /// A body that ends with the connection must not seem whole because the connection ends.
+    pub(super) fn mark_as_cut_off(&self) {
+        if let Self::Http1 { body, .. } = self
+            && body.ends_with_connection
+        {
+            body.socket.abort();
+        }
+    }
+
     /// Whether the client is the reason that nothing moves: it does not take what there is.
     pub(super) fn is_slow(&self) -> bool {
         match self {
@@ -181,6 +190,8 @@ fn send_head(
         }
         () => ("", true),
     };
+    body.ends_with_connection = ends_with_connection;
+    body.takes_no_data = never_has_body;
     let keeps_client = facts.keeps_alive && !ends_with_connection && !leaves;
     let connection = match (keeps_client, facts.is_11) {
         (false, _) => "connection: close\r\n",

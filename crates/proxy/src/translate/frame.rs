@@ -234,7 +234,11 @@ pub(crate) fn may_be_a_trailer(name: &str) -> bool {
     )
 }
 
-/// What ended the side that takes is told by the side that gives, or by nobody.
-fn taker(_: Broken) -> Stopped {
-    Stopped::To
+/// What ended the side that takes is told by the side that gives, or by nobody; unless that gave what
+/// cannot be taken.
+fn taker(broken: Broken) -> Stopped {
+    match broken {
+        Broken::Malformed(Malformed::BodyMisplaced) => Stopped::From(broken),
+        _ => Stopped::To,
+    }
 }

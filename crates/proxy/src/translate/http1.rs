@@ -22,6 +22,10 @@ pub(crate) struct Http1<'s> {
     /// The trailer section, as far as it has come.
     pub(super) trailers: Vec<u8>,
     pub(super) outgoing: Outgoing,
+    /// What is sent has no other end.
+    pub(super) ends_with_connection: bool,
+    /// What is sent has no body: data would be read as the next head.
+    pub(super) takes_no_data: bool,
     /// To be sent.
     pub(super) output: Vec<u8>,
     closes: bool,
@@ -50,6 +54,8 @@ impl<'s> Http1<'s> {
             incoming,
             trailers: Vec::new(),
             outgoing,
+            ends_with_connection: false,
+            takes_no_data: false,
             output: worker.buffer(),
             closes: false,
         }
@@ -136,6 +142,9 @@ impl Duplex for Http1<'_> {
     }
 
     fn send_data(&mut self, data: Bytes, is_last: bool) -> Result<(), Broken> {
+        if self.takes_no_data && !data.is_empty() {
+            return Err(Broken::Malformed(Malformed::BodyMisplaced));
+        }
         if self.outgoing == Outgoing::Chunked && !data.is_empty() {
             let size = format!("{:x}\r\n", data.len());
             self.output.extend_from_slice(size.as_bytes());
