@@ -57,10 +57,18 @@ pub(crate) struct Translation<'r> {
 enum Upload {
     /// The head waits for room.
     Head,
+    /// The head is all there is, and on its way.
+    Flushing,
     Running,
     Done,
     /// The service takes no more; it may have answered already.
     Refused,
+}
+
+impl Upload {
+    fn is_under_way(self) -> bool {
+        matches!(self, Self::Head | Self::Flushing | Self::Running)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +127,9 @@ impl<'r> Translation<'r> {
 
     pub(crate) async fn run(mut self) -> Result<Finished, Failure> {
         let finished = poll_fn(|cx| self.poll(cx)).await;
+        if finished.is_err() {
+            self.client.mark_as_cut_off();
+        }
         self.client.leave(self.exchange);
         if let Some(log) = &mut self.exchange.log {
             log.received = self.up.carried;
@@ -135,7 +146,7 @@ impl<'r> Translation<'r> {
         if self.timer.is_expired() {
             self.check_times()?;
         }
-        if matches!(self.upload, Upload::Head | Upload::Running)
+        if self.upload.is_under_way()
             && let Poll::Ready(upload) = self.poll_upload(cx)?
         {
             self.upload = upload;
@@ -157,8 +168,7 @@ impl<'r> Translation<'r> {
 
     /// An HTTP/1.1 client that is still sending cannot be asked without taking what it sends.
     fn may_watch_client(&self) -> bool {
-        let is_sending = matches!(self.upload, Upload::Head | Upload::Running);
-        matches!(self.client, Client::Http2 { .. }) || !is_sending
+        matches!(self.client, Client::Http2 { .. }) || !self.upload.is_under_way()
     }
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upload, Failure>> {
@@ -170,12 +180,16 @@ impl<'r> Translation<'r> {
                 self.service
                     .poll_send_head(cx, self.exchange, is_last || is_switching)
             )?;
-            if is_last || (is_switching && self.response != Answered::Tunnel) {
-                ready!(self.service.body().poll_flush(cx))
-                    .map_err(|_| Failure::Broken { unsent: true })?;
-                return self.uploaded();
-            }
-            self.upload = Upload::Running;
+            self.upload = if is_last || is_switching {
+                Upload::Flushing
+            } else {
+                Upload::Running
+            };
+        }
+        if self.upload == Upload::Flushing {
+            ready!(self.service.body().poll_flush(cx))
+                .map_err(|_| Failure::Broken { unsent: true })?;
+            return self.uploaded();
         }
         let replay = self.exchange.replay.get_or_insert_default();
         let (client, service) = (self.client.body(), self.service.body());
@@ -208,7 +222,11 @@ impl<'r> Translation<'r> {
                     ready!(self.client.body().poll_flush(cx)).map_err(gone)?;
                 }
                 Answer::Final(answer) => self.begin(cx, answer)?,
-                Answer::Switched(response) => self.switch(response)?,
+                Answer::Switched(response) => {
+                    self.switch(response)?;
+                    // What the client says from here on has no reader yet.
+                    cx.waker().wake_by_ref();
+                }
             }
         }
         let (client, service) = (self.client.body(), self.service.body());
@@ -322,10 +340,12 @@ impl<'r> Translation<'r> {
             };
         };
         let is_uploaded = self.upload == Upload::Done;
+        // What follows a switch that was asked for may be on its way.
+        let is_reusable = !self.exchange.client.wants_websocket && self.service.is_clean();
         Finished {
             outcome: self.outcome(status),
             keeps_client: keeps_client && is_uploaded,
-            keeps_upstream: keeps_upstream && is_uploaded && self.service.is_clean(),
+            keeps_upstream: keeps_upstream && is_uploaded && is_reusable,
             is_switched: false,
         }
     }

@@ -41,6 +41,10 @@ pub(super) fn write_head(
             "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" => {
                 return Err(Malformed::Field);
             }
+            // Nothing of a WebSocket's body goes before the switch, so a length would be of something else.
+            "content-length" if websocket_key.is_some() => {
+                return Err(Malformed::ContentLengthMisplaced);
+            }
             name => write_line(name, value.as_bytes(), out),
         }
     }

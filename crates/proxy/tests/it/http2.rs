@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 use testkit::Backend;
 use testkit::raw::{RawClient, RawServer, Reaction};
+use testkit::{until, within};
 use view::*;
 
 use crate::http2_peers::{Answer, Http2Backend, Http2Client, request};
@@ -381,4 +382,43 @@ async fn requests_are_tried_again_with_their_bodies() {
         .unwrap();
     assert_eq!((answer.status, answer.body.len()), (200, 40_000));
     assert_eq!(attempts.load(std::sync::atomic::Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_client_may_speak_first_on_a_websocket() {
+    let server = RawServer::start(|come| {
+        if come.starts_with(b"GET /chat HTTP/1.1") {
+            Reaction::Send(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+                    .to_vec(),
+            )
+        } else {
+            Reaction::Send([b"echo ", come].concat())
+        }
+    })
+    .await
+    .unwrap();
+    let proxy = Proxy::running(&gateway_to(server.address)).await;
+    let client = Http2Client::connect(proxy.address).await;
+    until("the proxy offers WebSocket", async || {
+        client.sender.is_extended_connect_protocol_enabled()
+    })
+    .await;
+    let mut connect = request("CONNECT", "/chat");
+    connect
+        .extensions_mut()
+        .insert(h2::ext::Protocol::from_static("websocket"));
+    let mut sender = client.sender.clone().ready().await.unwrap();
+    let (response, mut stream) = sender.send_request(connect, false).unwrap();
+    let response = within("the switch", response).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    for word in ["hello", "again"] {
+        crate::http2_peers::send(&mut stream, word.as_bytes())
+            .await
+            .unwrap();
+        let echo = within("an echo", body.data()).await.unwrap().unwrap();
+        assert_eq!(echo, format!("echo {word}"));
+        body.flow_control().release_capacity(echo.len()).unwrap();
+    }
 }

@@ -171,6 +171,23 @@ async fn what_http1_could_read_otherwise_is_refused() {
     }
 }
 
+/// A length would be read as that of a body, and what follows the switch as that body.
+#[tokio::test]
+async fn a_websocket_has_no_length() {
+    let server = RawServer::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        .await
+        .unwrap();
+    let proxy = Proxy::running(&gateway_to(server.address)).await;
+    let length = SMUGGLED.len().to_string();
+    let more = [
+        (":method", "CONNECT".to_owned()),
+        (":protocol", "websocket".to_owned()),
+        ("content-length", length),
+    ];
+    assert_eq!(send(&proxy, &more, SMUGGLED).await, End::Answer(400));
+    assert_eq!(server.seen(), [""; 0]);
+}
+
 /// A service that reads by its own rules, not by ours: it answers each request with its path.
 #[tokio::test]
 async fn no_service_sees_a_second_request() {
