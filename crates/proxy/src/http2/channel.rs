@@ -19,14 +19,16 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::{
-    CONNECTION_WINDOW, MAX_ERRORS, MAX_HEADER_LIST, MAX_REMEMBERED_RESETS, REMEMBERS_RESETS,
-    SEND_BUFFER, STREAM_WINDOW,
+    MAX_ERRORS, MAX_HEADER_LIST, MAX_REMEMBERED_RESETS, REMEMBERS_RESETS, SEND_BUFFER,
+    STREAM_WINDOW,
 };
 use crate::clock::{self, Instant};
 use crate::exchange::Failure;
 
-/// Streams on a connection whose peer has not yet said how many it takes.
-const ASSUMED_STREAMS: usize = 100;
+/// Streams on a connection at most, and as long as its peer has not said how many it takes.
+const MAX_STREAMS: usize = 100;
+/// Room for all that its streams may have on their way: clients that are slow shall not stop the others.
+const SHARED_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS as u32;
 /// A connection older than this gets no new streams, so that load finds its way to new endpoints.
 const MAX_AGE: Duration = Duration::from_secs(600);
 /// How often a peer with streams is asked for a sign of life, and how long it may take to give one.
@@ -38,6 +40,8 @@ const NO_STREAMS: u32 = 0;
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     all: RefCell<Vec<Rc<Channel>>>,
+    /// Nobody sweeps here any more.
+    is_retired: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -48,6 +52,8 @@ struct Channel {
     streams: Cell<usize>,
     since: Instant,
     idle_since: Cell<Instant>,
+    /// To end with its last stream.
+    is_retired: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -99,7 +105,7 @@ impl Channels {
         let channel = match found {
             Some(channel) => channel,
             None => {
-                let channel = Rc::new(Channel::new(now));
+                let channel = Rc::new(Channel::new(now, self.is_retired.get()));
                 self.all.borrow_mut().push(Rc::clone(&channel));
                 spawn_local(Rc::clone(&channel).run(connect()));
                 channel
@@ -121,16 +127,17 @@ impl Channels {
         self.all.borrow_mut().retain(|channel| {
             let is_used = channel.streams.get() > 0 || channel.idle_since.get() >= oldest;
             if !is_used {
-                channel.close();
+                channel.retire();
             }
             is_used
         });
     }
 
-    /// Connections end with their last stream.
+    /// Connections end with their last stream, those too that a request under way opens yet.
     pub(crate) fn retire(&self) {
+        self.is_retired.set(true);
         for channel in self.all.borrow_mut().drain(..) {
-            channel.close();
+            channel.retire();
         }
     }
 
@@ -140,13 +147,14 @@ impl Channels {
 }
 
 impl Channel {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, is_retired: bool) -> Self {
         Self {
             state: RefCell::new(State::Opening),
             opened: Notify::new(),
             streams: Cell::new(0),
             since: now,
             idle_since: Cell::new(now),
+            is_retired: Cell::new(is_retired),
         }
     }
 
@@ -166,13 +174,25 @@ impl Channel {
         }
     }
 
+    /// Closes it, or what it becomes once it has opened and served those who wait for it.
+    fn retire(&self) {
+        self.is_retired.set(true);
+        self.close();
+    }
+
+    fn close_if_forgotten(&self) {
+        if self.is_retired.get() && self.streams.get() == 0 {
+            self.close();
+        }
+    }
+
     /// Whether it takes one more stream now. One that never will again is closed.
     fn has_room(&self, now: Instant) -> bool {
         let is_old = now.duration_since(self.since) > MAX_AGE;
         let room = match &mut *self.state.borrow_mut() {
-            State::Opening => Some(ASSUMED_STREAMS),
+            State::Opening => Some(MAX_STREAMS),
             State::Open(sender) if !is_old => {
-                (!is_leaving(sender)).then(|| sender.current_max_send_streams())
+                (!is_leaving(sender)).then(|| sender.current_max_send_streams().min(MAX_STREAMS))
             }
             _ => None,
         };
@@ -239,6 +259,7 @@ impl Channel {
             }
         };
         self.opened.notify_waiters();
+        self.close_if_forgotten();
         if let Some(connection) = connection {
             self.drive(connection).await;
             self.close();
@@ -301,6 +322,7 @@ impl Drop for Place {
         self.0.streams.set(streams);
         if streams == 0 {
             self.0.idle_since.set(clock::now());
+            self.0.close_if_forgotten();
         }
     }
 }
@@ -316,9 +338,9 @@ fn builder() -> Builder {
     builder
         .enable_push(false)
         .max_concurrent_streams(NO_STREAMS)
-        .initial_max_send_streams(ASSUMED_STREAMS)
+        .initial_max_send_streams(MAX_STREAMS)
         .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_connection_window_size(SHARED_WINDOW)
         .max_header_list_size(MAX_HEADER_LIST)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(MAX_REMEMBERED_RESETS)
