@@ -327,8 +327,9 @@ impl Connection {
             early,
             peer,
         };
-        http2::serve(self.worker, self.listener, inbound).await;
+        // It enters anew, and counts once.
         drop(self.entered);
+        http2::serve(self.worker, self.listener, inbound).await;
     }
 
     /// Sends a response of the proxy's own.
@@ -367,11 +368,15 @@ impl Connection {
         let mut left = LINGER_BYTES;
         let worker = Rc::clone(&self.worker);
         poll_fn(|cx| {
+            // First, as a client that stops reading may keep the farewell itself from being sent.
+            if self.timer.is_expired() || self.listener.is_cut() {
+                return Poll::Ready(());
+            }
             if self.client.poll_shutdown(cx).is_pending() {
                 return Poll::Pending;
             }
             let mut scratch = worker.scratch.borrow_mut();
-            while left > 0 && !self.timer.is_expired() && !self.listener.is_cut() {
+            while left > 0 {
                 match ready!(self.client.poll_read(cx, &mut scratch)) {
                     Ok(0) | Err(_) => break,
                     Ok(read) => left = left.saturating_sub(read),

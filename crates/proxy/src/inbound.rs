@@ -149,6 +149,8 @@ async fn prepare(
                 peer,
             });
         };
+        // Who says nothing takes nobody's turn.
+        tcp.readable().await?;
         let _turn = worker
             .handshakes
             .acquire()

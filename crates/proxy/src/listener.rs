@@ -27,6 +27,8 @@ use crate::worker::Worker;
 
 /// How long to wait after the process ran out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// No system's queue of accepted connections is longer; further ones came while it was emptied.
+const MAX_QUEUE: usize = 4096;
 /// How long a drained connection without a request may stay: its client may be about to send one, and
 /// closing in its face would lose it.
 const IDLE_GRACE: Duration = Duration::from_millis(500);
@@ -47,6 +49,8 @@ pub(crate) struct Listener {
     last_connection: Cell<u64>,
     state: Cell<State>,
     idle_grace: Cell<Duration>,
+    /// Sockets that connections may still come from.
+    accepting: Cell<usize>,
     stop: Notify,
     emptied: Notify,
 }
@@ -86,6 +90,7 @@ impl Listener {
             last_connection: Cell::new(0),
             state: Cell::new(State::Open),
             idle_grace: Cell::new(IDLE_GRACE),
+            accepting: Cell::new(0),
             stop: Notify::new(),
             emptied: Notify::new(),
         }
@@ -183,6 +188,7 @@ impl Listener {
         loop {
             tokio::select! {
                 biased;
+                () = self.stop.notified() => break,
                 accepted = self.next_of(&socket) => match accepted {
                     Ok((stream, remote)) => self.welcome(&worker, stream, remote),
                     Err(error) => {
@@ -190,12 +196,20 @@ impl Listener {
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                () = self.stop.notified() => break,
             }
         }
         // For the worker's next socket here, if there are several.
         self.stop.notify_one();
         self.welcome_the_queue(&worker, socket);
+        // Those that were welcomed enter when their tasks run, which is before this one runs again.
+        tokio::task::yield_now().await;
+        self.accepting.set(self.accepting.get() - 1);
+        self.emptied.notify_one();
+    }
+
+    /// Before `accept` is started.
+    pub(crate) fn begins_to_accept(&self) {
+        self.accepting.set(self.accepting.get() + 1);
     }
 
     async fn next_of(&self, socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -214,7 +228,10 @@ impl Listener {
         let Ok(socket) = socket.into_std() else {
             return;
         };
-        while let Ok((stream, remote)) = socket.accept() {
+        for _ in 0..MAX_QUEUE {
+            let Ok((stream, remote)) = socket.accept() else {
+                return;
+            };
             let stream = stream
                 .set_nonblocking(true)
                 .and_then(|()| TcpStream::from_std(stream));
@@ -255,7 +272,7 @@ impl Listener {
     }
 
     async fn empty(&self) {
-        while !self.connections.borrow().is_empty() {
+        while self.accepting.get() > 0 || !self.connections.borrow().is_empty() {
             self.emptied.notified().await;
         }
     }

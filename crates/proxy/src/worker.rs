@@ -248,6 +248,7 @@ impl Worker {
     fn listen(self: &Rc<Self>, listener: &Rc<Listener>, socket: std::net::TcpListener) {
         match TcpListener::from_std(socket) {
             Ok(socket) => {
+                listener.begins_to_accept();
                 spawn_local(Rc::clone(listener).accept(Rc::clone(self), socket));
             }
             Err(error) => {

@@ -141,8 +141,10 @@ where
         if self.shared.listener.is_cut() {
             return Poll::Ready(None);
         }
-        if self.shared.listener.is_draining() {
+        if self.shared.listener.is_draining() && !self.is_leaving {
             self.leave();
+            let next = self.farewell(clock::now());
+            self.shared.timer.set(next);
         }
         if let Some(at) = self.moves.at(&self.shared.worker, &self.shared.listener)
             && !self.is_leaving
@@ -178,7 +180,9 @@ where
         let now = clock::now();
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let is_used = self.shared.streams.get() > 0;
-        if self.is_leaving && (!is_used || is_due(self.moves.cut_at(&self.shared.worker))) {
+        // The end of the last response may still be on its way to the client.
+        let has_rested = !is_used && is_due(self.shared.last_used.get().checked_add(FAREWELL));
+        if self.is_leaving && (has_rested || is_due(self.moves.cut_at(&self.shared.worker))) {
             return false;
         }
         let patience = self.shared.worker.limits.keep_alive;
