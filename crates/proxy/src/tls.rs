@@ -40,10 +40,11 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> =
 
 /// What clients of a listener may choose from: those of HTTP/1.1 may speak HTTP/2 as well.
 fn accepted_alpn(protocol: Protocol) -> Vec<Vec<u8>> {
-    match protocol {
-        Protocol::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        other => alpn(other),
+    let mut accepted = alpn(protocol);
+    if protocol == Protocol::Http {
+        accepted.insert(0, b"h2".to_vec());
     }
+    accepted
 }
 
 /// What a handshake offers for connections that carry `protocol`; nothing where bytes are just bytes.
