@@ -214,7 +214,8 @@ impl Entry {
         let text = |text: Option<Cow<'_, str>>| match text {
             Some(text) => Value::Text(match (text, longest) {
                 (text, Some(longest)) if text.len() > longest => {
-                    let end = text.floor_char_boundary(longest);
+                    let mut fitting = (0..=longest).rev();
+                    let end = fitting.find(|&at| text.is_char_boundary(at)).unwrap_or(0);
                     Cow::Owned(text[..end].to_owned())
                 }
                 (text, _) => Cow::Owned(text.into_owned()),

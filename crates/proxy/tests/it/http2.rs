@@ -320,17 +320,14 @@ async fn interim_responses_pass() {
         .headers_mut()
         .insert("content-length", HeaderValue::from_static("4"));
     let (mut response, mut stream) = client.sender.clone().send_request(request, false).unwrap();
-    let interim = testkit::within(
+    let interim = within(
         "100",
         std::future::poll_fn(|cx| response.poll_informational(cx)),
     )
     .await;
     assert_eq!(interim.unwrap().unwrap().status(), 100);
     stream.send_data(Bytes::from_static(b"body"), true).unwrap();
-    assert_eq!(
-        testkit::within("200", response).await.unwrap().status(),
-        200
-    );
+    assert_eq!(within("200", response).await.unwrap().status(), 200);
 }
 
 #[tokio::test]

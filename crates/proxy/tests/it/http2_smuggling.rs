@@ -8,8 +8,10 @@ use crate::mesh::{Proxy, gateway_to};
 
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Fields beside or instead of a request's own, and its body.
-fn corpus() -> Vec<(&'static str, Vec<(&'static str, String)>, String)> {
+/// What it is, fields beside or instead of a request's own, and its body.
+type Case = (&'static str, Vec<(&'static str, String)>, String);
+
+fn corpus() -> Vec<Case> {
     let with = |name, value: &str| vec![(name, value.to_owned())];
     let smuggled = SMUGGLED.to_owned();
     let length = SMUGGLED.len().to_string();
@@ -72,10 +74,7 @@ fn corpus() -> Vec<(&'static str, Vec<(&'static str, String)>, String)> {
         ),
         (
             "two lengths",
-            vec![
-                ("content-length", length.clone()),
-                ("content-length", "0".into()),
-            ],
+            vec![("content-length", length), ("content-length", "0".into())],
             smuggled.clone(),
         ),
         (
@@ -83,7 +82,7 @@ fn corpus() -> Vec<(&'static str, Vec<(&'static str, String)>, String)> {
             with("connection", "content-length"),
             smuggled.clone(),
         ),
-        ("an upgrade", with("upgrade", "websocket"), smuggled.clone()),
+        ("an upgrade", with("upgrade", "websocket"), smuggled),
         (
             "a line in the path",
             with(":path", &format!("/ HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}")),

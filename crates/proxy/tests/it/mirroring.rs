@@ -130,7 +130,7 @@ async fn a_fault_hits_only_whom_it_is_meant_for_and_is_no_evidence() {
     let view = gateway(&[("stable", 1, &[backend.address])]);
     let proxy = Proxy::running(&with(view, traffic)).await;
     assert_eq!(proxy.get("/").await.status, 200);
-    let before = std::time::Instant::now();
+    let before = tokio::time::Instant::now();
     let hit = proxy
         .ask("GET / HTTP/1.1\r\nHost: crystal.local\r\nX-Fault: 1\r\n\r\n")
         .await;

@@ -31,12 +31,13 @@ impl Foreign {
         let address = nobody();
         let file = directory.path().join("configuration");
         std::fs::write(&file, configuration(address, directory.path())).unwrap();
+        // scripts/prerequisites installs the program.
         let process = Command::new(program)
             .args(arguments)
             .arg(&file)
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("{program}: {error}; run scripts/prerequisites"));
+            .unwrap();
         until("the foreign server listens", async || {
             TcpStream::connect(address).await.is_ok()
         })

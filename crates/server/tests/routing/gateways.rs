@@ -34,7 +34,7 @@ async fn gateway(routes: &[(&str, Option<i32>, Value)]) -> Proxy {
         if let Some(priority) = priority {
             spec["priority"] = json!(priority);
         }
-        let id = ResourceId::gateway_route(MESH, "ingress", &format!("route-{number}"));
+        let id = ResourceId::gateway_route(MESH, "ingress", format!("route-{number}"));
         mesh.put(id, spec);
     }
     let binding = Binding {

@@ -89,7 +89,7 @@ impl Mesh {
         matches: Value,
     ) {
         let name = format!("to-{node}");
-        let id = ResourceId::route(MESH, &router_of(service), &name);
+        let id = ResourceId::route(MESH, router_of(service), &name);
         let target = json!({"virtualNode": node, "weight": 1});
         let mut spec =
             json!({"httpRoute": {"match": matches, "action": {"weightedTargets": [target]}}});
