@@ -148,7 +148,7 @@ mod tests {
             outcomes: BTreeMap::from([(Outcome::ServerError, count)]),
             ..Arm::default()
         };
-        arm.latency.add(700, count);
+        arm.latency.add(Latency::bucket_of(700), count);
         arm
     }
 

@@ -171,7 +171,8 @@ share  found after  requests  extra failures  a good one certified after
 Within 8 extra failures: at most 5 %, found after 4 min
 No share finds it within 1.0 s
 
-These are means: half of the releases take longer, few three times as long.";
+These are means: half of the releases take longer, few three times as long.
+They hold for the judge's default settings where none are given here, latencies aside.";
         assert_eq!(text.join("\n"), expected);
     }
 }
