@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use testkit::until;
+
 use crate::serin::{Running, example, json, run, serin};
 
 const TRAFFIC: &str = "    traffic:
@@ -31,8 +33,8 @@ fn is_canary(answer: &str) -> bool {
     answer.contains("CANARY")
 }
 
-#[test]
-fn users_stay_testers_choose_and_faults_show() {
+#[tokio::test]
+async fn users_stay_testers_choose_and_faults_show() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
@@ -81,8 +83,12 @@ fn users_stay_testers_choose_and_faults_show() {
     let answer = curl(gateway, &nobody, &["x-fault: 1"]);
     assert_eq!(answer, "a fault was made on purpose\n");
 
-    let (code, stdout, _) = run(state, &["status", "crystal"]);
-    assert_eq!(code, 0);
+    let mut stdout = String::new();
+    until("the fault to be counted", async || {
+        stdout = run(state, &["status", "crystal"]).1;
+        stdout.contains("made on purpose")
+    })
+    .await;
     for words in [
         "  1 more named epoch themselves",
         "  1 more were hit by a fault made on purpose",

@@ -13,6 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use super::marker::{self, Marker};
 use super::working_copy::CopyError;
@@ -24,6 +26,9 @@ const INHERITED: [&str; 8] = [
 ];
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const BUSY_ATTEMPTS: u32 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Set by the driver; a task set may not set them.
 pub(super) const RESERVED: [&str; 5] = [
@@ -89,7 +94,8 @@ impl Launch<'_> {
             operation: "duplicate the log's descriptor",
             source,
         })?;
-        Command::new(&program)
+        let mut command = Command::new(&program);
+        command
             .args(arguments.iter().map(|argument| self.fill_in(argument)))
             .env_clear()
             .envs(&environment)
@@ -97,9 +103,8 @@ impl Launch<'_> {
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(self.log)
-            .stderr(errors)
-            .spawn()
-            .map_err(|source| StartError::Spawn { program, source })
+            .stderr(errors);
+        once_not_busy(|| command.spawn()).map_err(|source| StartError::Spawn { program, source })
     }
 
     fn environment(
@@ -137,6 +142,20 @@ impl Launch<'_> {
     }
 }
 
+/// A program that was just copied may still be open for writing in a process that was forked meanwhile
+/// and has not yet executed its own program (ETXTBSY, execve(2)). That takes milliseconds.
+fn once_not_busy<T>(mut spawn: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..BUSY_ATTEMPTS {
+        match spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                thread::sleep(BUSY_PAUSE);
+            }
+            result => return result,
+        }
+    }
+    spawn()
+}
+
 /// As a shell finds it: a name in the search path, anything with a slash from `directory`.
 pub(super) fn find_program(
     program: &str,
@@ -169,10 +188,26 @@ fn is_executable(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::driver::TaskSetId;
+
+    #[test]
+    fn a_program_that_is_still_open_for_writing_elsewhere_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program");
+        std::fs::copy(find_program("true", directory.path(), None).unwrap(), &path).unwrap();
+        let mut open = Some(File::options().append(true).open(&path).unwrap());
+        let mut attempts = 0;
+        let status = once_not_busy(|| {
+            attempts += 1;
+            if attempts == 3 {
+                open = None;
+            }
+            Command::new(&path).status()
+        });
+        assert!(status.unwrap().success());
+        assert_eq!(attempts, 3);
+    }
 
     #[test]
     fn the_environment_has_four_parts_and_nothing_else() {

@@ -178,7 +178,10 @@ mod tests {
         let again = Proxy::default();
         queue.push(again.report(1));
         queue.push(again.report(2));
-        assert_eq!((reports_of(&queue.take())["p"], again.taken()), (2, 2));
+        let taken = queue.take();
+        assert_eq!((taken.len(), reports_of(&taken)["p"]), (1, 2));
+        drop(taken);
+        assert_eq!(again.taken(), 2);
     }
 
     #[test]
