@@ -1,7 +1,7 @@
 //! The handle: one data plane in a process, hosting any number of nodes.
 //!
 //! A change runs to its end in the background even if its caller stops waiting, so that what is applied
-//! and what is known to be applied never differ.
+//! and what is known to be applied never differ. So does the collection of counts, so that none is lost.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -97,7 +97,7 @@ pub struct EndpointHealth {
 pub struct DataPlane {
     registry: Arc<Mutex<Registry>>,
     secrets: Arc<Secrets>,
-    counted: std::sync::Mutex<Counted>,
+    counted: Arc<std::sync::Mutex<Counted>>,
     background: Background,
 }
 
@@ -161,7 +161,7 @@ impl DataPlane {
         Ok(Self {
             registry,
             secrets,
-            counted: std::sync::Mutex::default(),
+            counted: Arc::default(),
             background,
         })
     }
@@ -192,19 +192,31 @@ impl DataPlane {
 
     /// What happened since the last call, on every node. Splits without requests are left out.
     pub async fn observe(&self) -> Vec<Observations> {
-        let observation = self.registry.lock().await.observe();
-        let fresh = observation.await;
-        self.counted().report(fresh)
+        self.collect().await;
+        self.counted().report()
     }
 
     /// What happened since the start; takes nothing from `observe`.
     pub async fn statistics(&self) -> Statistics {
-        let registry = self.registry.lock().await;
-        let (observation, inspection) = (registry.observe(), registry.inspect());
-        drop(registry);
-        let (fresh, workers) = (observation.await, inspection.await);
-        let arms = self.counted().look(fresh);
+        let inspection = self.registry.lock().await.inspect();
+        let workers = inspection.await;
+        self.collect().await;
+        let arms = self.counted().totals();
         Statistics { arms, workers }
+    }
+
+    /// Takes from the workers what they have counted. In the background: a caller that stops waiting
+    /// leaves it for the next one.
+    async fn collect(&self) {
+        let (registry, counted) = (Arc::clone(&self.registry), Arc::clone(&self.counted));
+        let collecting = self.background.runtime.spawn(async move {
+            let observation = registry.lock().await.observe();
+            let fresh = observation.await;
+            locked(&counted).add(fresh);
+        });
+        if let Err(error) = collecting.await {
+            tracing::error!(%error, "what the workers have counted could not be collected");
+        }
     }
 
     /// The views that are applied, by node.
@@ -270,8 +282,12 @@ impl DataPlane {
     }
 
     fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.counted)
     }
+}
+
+fn locked(counted: &std::sync::Mutex<Counted>) -> MutexGuard<'_, Counted> {
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Background {

@@ -306,7 +306,14 @@ impl Registry {
 
     pub(crate) fn observe(&self) -> impl Future<Output = Vec<Observations>> + Send + use<> {
         let told = self.tell(|reply| Command::Observe { reply });
-        async { counters::merge(all(told).await.unwrap_or_default().into_iter().flatten()) }
+        async {
+            let mut counted = Vec::new();
+            for answer in told {
+                // A worker that has ended takes nothing from what the others have counted.
+                counted.extend(answer.await.unwrap_or_default());
+            }
+            counters::merge(counted.into_iter())
+        }
     }
 
     pub(crate) fn refusals(&self) -> Vec<Refusal> {

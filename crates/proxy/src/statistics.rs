@@ -34,26 +34,27 @@ pub struct WorkerStatistics {
 pub(crate) struct Counted {
     /// By node, split and arm.
     total: BTreeMap<(String, String, String), Arm>,
-    /// Found by a look, and not reported yet.
+    /// Taken from the workers, and not reported yet.
     unreported: Vec<Observations>,
 }
 
 impl Counted {
-    /// What to report, given what the workers had.
-    pub(crate) fn report(&mut self, fresh: Vec<Observations>) -> Vec<Observations> {
-        self.add(&fresh);
+    /// What the workers had.
+    pub(crate) fn add(&mut self, fresh: Vec<Observations>) {
+        self.add_to_total(&fresh);
         let unreported = std::mem::take(&mut self.unreported);
-        match unreported.is_empty() {
+        self.unreported = match unreported.is_empty() {
             true => fresh,
             false => counters::merge(unreported.into_iter().chain(fresh)),
-        }
+        };
     }
 
-    /// The totals, given what the workers had.
-    pub(crate) fn look(&mut self, fresh: Vec<Observations>) -> Vec<ArmStatistics> {
-        self.add(&fresh);
-        let unreported = std::mem::take(&mut self.unreported);
-        self.unreported = counters::merge(unreported.into_iter().chain(fresh));
+    /// What no report has told yet.
+    pub(crate) fn report(&mut self) -> Vec<Observations> {
+        std::mem::take(&mut self.unreported)
+    }
+
+    pub(crate) fn totals(&self) -> Vec<ArmStatistics> {
         let total = self.total.iter();
         total
             .map(|((node, split, _), arm)| ArmStatistics {
@@ -64,7 +65,7 @@ impl Counted {
             .collect()
     }
 
-    fn add(&mut self, fresh: &[Observations]) {
+    fn add_to_total(&mut self, fresh: &[Observations]) {
         for Observations { node, cells } in fresh {
             for cell in cells {
                 for arm in &cell.arms {
@@ -112,19 +113,22 @@ mod tests {
     #[test]
     fn a_look_takes_nothing_from_the_next_report() {
         let mut all = Counted::default();
-        assert_eq!(all.report(counted(1, 5)), counted(1, 5));
-        let seen = all.look(counted(1, 3));
-        assert_eq!(seen[0].arm.routed, 8);
-        assert_eq!(all.look(Vec::new())[0].arm.routed, 8);
-        assert_eq!(all.report(counted(1, 2)), counted(1, 5));
-        assert_eq!(all.report(Vec::new()), Vec::new());
+        all.add(counted(1, 5));
+        assert_eq!(all.report(), counted(1, 5));
+        all.add(counted(1, 3));
+        assert_eq!(all.totals()[0].arm.routed, 8);
+        all.add(counted(1, 2));
+        assert_eq!(all.totals()[0].arm.routed, 10);
+        assert_eq!(all.report(), counted(1, 5));
+        assert_eq!(all.report(), Vec::new());
     }
 
     #[test]
     fn totals_are_over_all_weights() {
         let mut all = Counted::default();
-        all.report(counted(1, 5));
-        let seen = all.look(counted(2, 5));
+        all.add(counted(1, 5));
+        all.add(counted(2, 5));
+        let seen = all.totals();
         assert_eq!(
             (seen.len(), seen[0].arm.routed, seen[0].arm.weight),
             (1, 10, 2)

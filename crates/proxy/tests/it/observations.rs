@@ -1,5 +1,8 @@
 //! What is counted, and under which weights.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use testkit::backend::with_status;
 use testkit::raw::{RawServer, Reaction};
 use testkit::{Backend, Load};
@@ -54,6 +57,31 @@ async fn a_single_target_is_observed_too() {
         vec![],
         "increments, not totals"
     );
+}
+
+#[tokio::test]
+async fn who_stops_waiting_for_counts_loses_none() {
+    let backend = Backend::saying("s").await.unwrap();
+    let proxy = Proxy::running(&gateway_to(backend.address)).await;
+    let load = Load::start(proxy.address, 8, None, get("/"));
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut given_up, mut observed) = (0, Vec::new());
+    testkit::until("enough requests", async || {
+        let looking = pin!(proxy.plane.statistics());
+        given_up += u32::from(looking.poll(&mut cx).is_pending());
+        if let Poll::Ready(some) = pin!(proxy.plane.observe()).poll(&mut cx) {
+            observed.extend(some);
+        }
+        load.sent() > 2000
+    })
+    .await;
+    let report = load.stop().await.unwrap();
+    assert!(given_up > 0, "no caller was interrupted");
+    observed.extend(proxy.plane.observe().await);
+    let arms = observed.iter().flat_map(|of| &of.cells[0].arms);
+    assert_eq!(arms.map(|arm| arm.routed).sum::<u64>(), report.total());
+    let statistics = proxy.plane.statistics().await;
+    assert_eq!(statistics.arms[0].arm.routed, report.total());
 }
 
 #[tokio::test]
