@@ -5,7 +5,8 @@
 //! the average `m` is chosen such that the budget, less the three failures that prove a canary dead, is kept
 //! 19 times in 20; then `w = m / (R L U)`. `U` is what the certificate has not excluded yet: 1 at first, and
 //! falling about as `6 / n` over `n` canary requests that do not fail, so a healthy canary's share keeps
-//! doubling up to the cap.
+//! doubling up to the cap. It does not rise before a dead canary is excluded: while the first requests are under
+//! way nothing speaks for it, and at a larger share more failures are needed as proof.
 //!
 //! While evidence leans against the canary, 20 % is the most it gets. To find a fivefold regression at 50 %
 //! costs users twice the failures that it costs at 20 % and saves a quarter of the requests; the large share
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Config,
-    share::BasisPoints,
+    share::{BasisPoints, Share},
     state::{Decision, State},
 };
 
@@ -59,32 +60,42 @@ pub fn next_share(
     }
     let step = if current == BasisPoints::NONE {
         exposure.first
-    } else {
+    } else if is_alive(config, state) {
         BasisPoints::new(current.get().saturating_mul(2))
+    } else {
+        current
     };
     let cap = if state.families(config).lean_against_canary() {
         exposure.cap.min(IN_DOUBT)
     } else {
         exposure.cap
     };
-    let limit = cap
-        .min(step)
-        .min(affordable(exposure, state.excess_bound(config)));
-    if limit == exposure.cap {
-        return limit.max(BasisPoints::ONE);
-    }
-    let rung = LADDER.into_iter().take_while(|&rung| rung <= limit.get());
-    rung.last().map_or(BasisPoints::ONE, BasisPoints::new)
+    let limit = cap.min(step);
+    let rungs = LADDER.into_iter().rev().map(BasisPoints::new);
+    let largest = (limit == exposure.cap).then_some(limit);
+    let mut shares = largest
+        .into_iter()
+        .chain(rungs.filter(|&rung| rung <= limit));
+    let affordable = shares.find(|&share| {
+        let excess = affordable_excess(exposure, share);
+        excess >= 1.0 || state.excludes_excess(config, excess)
+    });
+    affordable.map_or(BasisPoints::ONE, |share| share.max(BasisPoints::ONE))
 }
 
-/// All traffic where nothing would be lost; none where that cannot be told.
-fn affordable(exposure: &Exposure, excess: f64) -> BasisPoints {
-    let lost_at_full_share = exposure.rate * exposure.loop_latency.as_secs_f64() * excess;
-    let share = mean_within(exposure.budget) / lost_at_full_share;
-    if share >= 1.0 {
-        return BasisPoints::ALL;
-    }
-    BasisPoints::new((share * f64::from(BasisPoints::ALL.get())) as u32)
+/// Whether the canary is seen to answer: until then it may be dead, and the first share is what a dead one may
+/// have. A canary that hangs has no failures to show, but more requests under way than have ended.
+fn is_alive(config: &Config, state: &State) -> bool {
+    let canary = state.counts().total().canary;
+    let under_way = canary.routed.saturating_sub(canary.requests());
+    under_way <= canary.requests() && state.excludes_excess(config, 1.0)
+}
+
+/// The excess of failures at which this share, for as long as a verdict travels, costs what the budget allows.
+fn affordable_excess(exposure: &Exposure, share: BasisPoints) -> f64 {
+    let requests =
+        exposure.rate * exposure.loop_latency.as_secs_f64() * Share::from(share).as_f64();
+    mean_within(exposure.budget) / requests
 }
 
 /// The mean of a Poisson number that, with what proves a canary dead before it, stays within the budget 19
@@ -165,6 +176,33 @@ mod tests {
         assert_eq!(next(&healthy, &exposure, 1500), 3000);
         assert_eq!(next(&healthy, &exposure, 3000), 5000);
         assert_eq!(next(&healthy, &exposure, 5000), 5000);
+    }
+
+    /// Enough stable requests exclude anything, but that of a canary nobody has heard of.
+    #[test]
+    fn the_share_does_not_rise_before_the_canary_is_seen_to_answer() {
+        let (slow, young) = (exposure(1.0, 2), |canary: Arm| {
+            let stable = Arm {
+                successes: 200,
+                routed: 200,
+                ..Arm::default()
+            };
+            let level = Level::new(Share::new(1, 10).unwrap(), Tally { canary, stable });
+            let mut state = State::default();
+            state.absorb(&Config::default(), &Batch::of(level));
+            state
+        });
+        assert_eq!(next(&State::default(), &slow, 1000), 1000);
+        assert_eq!(next(&after(3, 0), &slow, 1000), 1000);
+        assert_eq!(next(&after(10, 0), &slow, 1000), 2000);
+        let answers = |successes| Arm {
+            successes,
+            routed: 20,
+            ..Arm::default()
+        };
+        assert_eq!(next(&young(answers(0)), &slow, 1000), 1000);
+        assert_eq!(next(&young(answers(9)), &slow, 1000), 1000);
+        assert_eq!(next(&young(answers(19)), &slow, 1000), 2000);
     }
 
     #[test]

@@ -151,6 +151,11 @@ impl State {
         certificate::excess_bound(self.counts.cells(), config.promotion_threshold())
     }
 
+    /// Whether the evidence excludes that the canary fails so much more often.
+    pub(crate) fn excludes_excess(&self, config: &Config, excess: f64) -> bool {
+        certificate::log_e(self.counts.cells(), excess) >= config.promotion_threshold()
+    }
+
     /// Why nothing may be promoted now, nor the share rise, though the canary is not to blame.
     pub(crate) fn hold(&self, config: &Config) -> Option<Hold> {
         /// A thousand to one: nobody loses much by a hold.

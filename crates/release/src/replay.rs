@@ -77,7 +77,7 @@ mod tests {
     use crate::state::State;
     use crate::testing::{at, auto, calm, observed, percent, request, version};
 
-    /// Lives through a release with a canary that fails half of its requests.
+    /// Lives through a release with a canary that begins well and then fails a third of its requests.
     fn journal() -> Vec<Record> {
         let request = request(auto());
         let mut state = State::requested(request.clone(), at(0));
@@ -130,8 +130,8 @@ mod tests {
                 }
                 _ => {}
             }
-            let share = state.share;
-            happen(&mut state, second, observed(share, (2, 1), (30, 0)));
+            let (share, failures) = (state.share, u64::from(second > 5));
+            happen(&mut state, second, observed(share, (2, failures), (30, 0)));
         }
         records
     }
@@ -156,7 +156,7 @@ mod tests {
             .iter()
             .position(|record| matches!(record.event, Event::Observed { .. }))
             .unwrap();
-        records[observed_first].event = observed(percent(10), (900, 0), (30, 0));
+        records[observed_first].event = observed(percent(10), (2, 0), (20, 10));
         assert!(!replay(records).iter().all(super::Decision::is_same));
     }
 }

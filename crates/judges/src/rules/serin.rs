@@ -1,8 +1,8 @@
 //! Serin's judge, fed as the server feeds it: counts and latencies by arm and share, header-forced requests
 //! left out, of a sticky user only the first success and the first failure, and no latencies of the warm-up.
 //!
-//! It looks once a second or every ten requests, and after every failure for a rollback: the evidence against a canary rises at no
-//! other time.
+//! It looks once a second or every ten requests, and after every failure of the canary for a rollback: the
+//! evidence of failures rises at no other time.
 //! Shares are moved as the release planner moves them (`crates/release/src/planner.rs`).
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -33,6 +33,8 @@ pub(crate) struct Serin {
     exposure: Exposure,
     /// Not judged yet.
     new: BTreeMap<BasisPoints, Level>,
+    /// From the end of a request until it is known here.
+    delay: f64,
     arrivals: VecDeque<f64>,
     tick: f64,
     next_tick: f64,
@@ -93,6 +95,7 @@ impl Serin {
                 cap: BasisPoints::new(5000),
             },
             new: BTreeMap::new(),
+            delay: scenario.delay,
             arrivals: VecDeque::new(),
             tick,
             next_tick: tick,
@@ -118,11 +121,11 @@ impl Serin {
     }
 
     fn measure_rate(&mut self, now: f64) {
-        let since = now - RATE_WINDOW;
+        let since = now - self.delay - RATE_WINDOW;
         while self.arrivals.front().is_some_and(|at| *at < since) {
             self.arrivals.pop_front();
         }
-        if now >= RATE_WINDOW {
+        if since >= 0.0 {
             self.exposure.rate = self.arrivals.len() as f64 / RATE_WINDOW;
         }
     }
@@ -198,7 +201,8 @@ impl Rule for Serin {
                 self.state.withhold_latencies();
             }
         }
-        seen.failed
+        self.doubtful |= seen.failed;
+        seen.failed && seen.canary
     }
 
     fn look(&mut self, now: f64) -> Look {
@@ -218,7 +222,6 @@ impl Rule for Serin {
             return Look::RollBack;
         }
         if !is_tick {
-            self.doubtful = true;
             return Look::Share(self.share);
         }
         match &mut self.policy {

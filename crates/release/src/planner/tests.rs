@@ -223,6 +223,7 @@ fn a_share_set_by_hand_stays_until_resumed() {
     assert_eq!(step(&state, &calm(), 1), Step::SetShare(share));
     happen(&mut state, 1, set(share));
     assert_eq!(step(&state, &calm(), 1000), Step::Wait);
+    happen(&mut state, 1000, observed(share, (50, 0), (900, 0)));
     happen(&mut state, 1001, ordered(Order::Resume));
     assert!(matches!(step(&state, &calm(), 1002), Step::SetShare(next) if next > share));
 }
