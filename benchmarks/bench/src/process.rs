@@ -32,7 +32,7 @@ impl Process {
             .arg(command.get_program())
             .args(command.get_args());
         pinned
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
         let child = pinned.spawn().context("taskset cannot be started")?;

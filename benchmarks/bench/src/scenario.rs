@@ -185,16 +185,11 @@ impl Scenario {
             downstream: self.downstream,
             upstream: self.upstream,
             tls: self.tls.then(|| certificate.clone()),
-            is_permissive: false,
             upstreams: upstreams
                 .iter()
                 .zip(WEIGHTS)
                 .take(self.upstreams())
-                .map(|(&address, weight)| Upstream {
-                    address,
-                    weight,
-                    others: Vec::new(),
-                })
+                .map(|(&address, weight)| Upstream { address, weight })
                 .collect(),
             workers: self.workers,
             routes: self.routes,

@@ -1,17 +1,17 @@
 //! A certificate authority whose leaf changes while it is in use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
-use setup::Certificate;
 
-pub const SERVER_NAME: &str = "bench.local";
+pub const SERVER_NAME: &str = "both.chaos.local";
 
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    pub certificate: Certificate,
+    pub chain: PathBuf,
+    pub key: PathBuf,
     pub issued: u64,
 }
 
@@ -21,10 +21,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let mut authority = Self {
             issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)?,
-            certificate: Certificate {
-                chain: directory.join("certificate.pem"),
-                key: directory.join("key.pem"),
-            },
+            chain: directory.join("certificate.pem"),
+            key: directory.join("key.pem"),
             issued: 0,
         };
         authority.rotate()?;
@@ -37,10 +35,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let leaf =
             CertificateParams::new(vec![SERVER_NAME.to_owned()])?.signed_by(&key, &self.issuer)?;
-        for (path, text) in [
-            (&self.certificate.key, key.serialize_pem()),
-            (&self.certificate.chain, leaf.pem()),
-        ] {
+        for (path, text) in [(&self.key, key.serialize_pem()), (&self.chain, leaf.pem())] {
             let new = path.with_extension("new");
             std::fs::write(&new, text)?;
             std::fs::rename(new, path)?;

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::authority::SERVER_NAME;
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench.local\r\n\r\n";
+const REQUEST: &[u8] = b"GET /crystal HTTP/1.1\r\nHost: both.chaos.local\r\n\r\n";
 /// A caller over TLS connects anew after so many requests, to see the certificate of the day.
 const REQUESTS_OF_A_TLS_CONNECTION: u32 = 50;
 /// An answer that takes longer is none.

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::proxy::Usage;
+use crate::gateway::Usage;
 
 /// Allocators keep some of what they were once given.
 const MEMORY_ALLOWED: f64 = 1.10;

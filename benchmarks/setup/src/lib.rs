@@ -25,9 +25,6 @@ pub struct Certificate {
 pub struct Upstream {
     pub address: SocketAddr,
     pub weight: u32,
-    /// More endpoints of the same version.
-    #[serde(default)]
-    pub others: Vec<SocketAddr>,
 }
 
 /// One proxy with one listener, and a weighted split behind each of its routes.
@@ -38,9 +35,6 @@ pub struct Setup {
     pub upstream: Protocol,
     /// The listener speaks TLS with this.
     pub tls: Option<Certificate>,
-    /// The listener takes clear text as well.
-    #[serde(default)]
-    pub is_permissive: bool,
     pub upstreams: Vec<Upstream>,
     /// Threads (or processes) that carry traffic.
     pub workers: usize,

@@ -1,7 +1,5 @@
 //! Serin's data plane as a proxy of its own, all counters on: a mesh is made of the setup, compiled as the
 //! server would, applied, and its observations are collected five times a second.
-//!
-//! A line on standard input is another setup, which replaces the one before; ends when the input ends.
 
 mod mesh;
 
@@ -12,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use proxy::{DataPlane, Options};
 use setup::Setup;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// As often as the server does.
 const OBSERVED_EVERY: Duration = Duration::from_millis(200);
@@ -24,25 +21,14 @@ async fn main() -> anyhow::Result<()> {
         workers: NonZeroUsize::new(setup.workers).context("a proxy has at least one worker")?,
         ..Options::default()
     })?;
-    apply(&plane, &setup).await?;
-    let mut ticks = tokio::time::interval(OBSERVED_EVERY);
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => drop(plane.observe().await),
-            line = lines.next_line() => match line? {
-                None => return Ok(()),
-                Some(line) => apply(&plane, &serde_json::from_str(&line)?).await?,
-            },
-        }
-    }
-}
-
-async fn apply(plane: &DataPlane, setup: &Setup) -> anyhow::Result<()> {
-    plane.apply(Arc::new(mesh::view(setup)?)).await?;
+    plane.apply(Arc::new(mesh::view(&setup)?)).await?;
     let refusals = plane.refusals().await;
     if !refusals.is_empty() {
         bail!("the data plane does not carry all of this setup: {refusals:?}");
     }
-    Ok(())
+    let mut ticks = tokio::time::interval(OBSERVED_EVERY);
+    loop {
+        ticks.tick().await;
+        drop(plane.observe().await);
+    }
 }

@@ -7,8 +7,8 @@ use anyhow::Context;
 use model::draft::{Author, Draft};
 use model::{ResourceId, Snapshot, Spec, Timestamp};
 use serde_json::{Value, json};
-use setup::{Protocol, Setup, Upstream};
-use view::{Binding, Discovery, Endpoint, NodeView};
+use setup::{Protocol, Setup};
+use view::{Binding, NodeView};
 
 const MESH: &str = "bench";
 const SERVICE: &str = "service.bench.local";
@@ -61,36 +61,7 @@ pub(crate) fn view(setup: &Setup) -> anyhow::Result<NodeView> {
         )?;
         (gateway(), Binding::loopback())
     };
-    let mut view =
-        view::compile(draft.snapshot(), &proxied, &binding).context("the mesh does not compile")?;
-    for (number, upstream) in setup.upstreams.iter().enumerate() {
-        if !upstream.others.is_empty() {
-            replicate(&mut view, node(number).name(), upstream);
-        }
-    }
-    Ok(view)
-}
-
-/// Endpoints as the server gives those that it runs itself: known addresses.
-fn replicate(view: &mut NodeView, node: &str, upstream: &Upstream) {
-    let endpoints: Vec<Endpoint> = [&upstream.address]
-        .into_iter()
-        .chain(&upstream.others)
-        .map(|&address| Endpoint {
-            id: address.to_string(),
-            address,
-            zone: None,
-        })
-        .collect();
-    for cluster in view
-        .clusters
-        .iter_mut()
-        .filter(|cluster| cluster.virtual_node == node)
-    {
-        cluster.discovery = Discovery::Static {
-            endpoints: endpoints.clone(),
-        };
-    }
+    view::compile(draft.snapshot(), &proxied, &binding).context("the mesh does not compile")
 }
 
 fn node(number: usize) -> ResourceId {
@@ -114,13 +85,8 @@ fn gateway_spec(setup: &Setup) -> Value {
     let mapping = json!({"port": setup.listen.port(), "protocol": protocol_of(setup.downstream)});
     let mut listener = json!({"portMapping": mapping});
     if let Some(tls) = &setup.tls {
-        let mode = if setup.is_permissive {
-            "PERMISSIVE"
-        } else {
-            "STRICT"
-        };
         let certificate = json!({"file": {"certificateChain": tls.chain, "privateKey": tls.key}});
-        listener["tls"] = json!({"mode": mode, "certificate": certificate});
+        listener["tls"] = json!({"mode": "STRICT", "certificate": certificate});
     }
     let mut gateway = json!({"listeners": [listener]});
     if let Some(path) = &setup.access_log {
