@@ -126,6 +126,31 @@ fn workers(page: &mut Page, statistics: &Statistics) {
         let labels = [("worker", number.to_string())];
         page.sample("serin_worker_connections", &labels, worker.connections);
     }
+    page.family(
+        "serin_shed_total",
+        "counter",
+        "What was turned away because there was as much as there may be",
+    );
+    for (what, count) in [
+        (
+            "connection",
+            statistics.of_workers(|worker| worker.shed_connections),
+        ),
+        (
+            "request",
+            statistics.of_workers(|worker| worker.shed_requests),
+        ),
+        ("body", statistics.of_workers(|worker| worker.shed_bodies)),
+    ] {
+        page.sample("serin_shed_total", &[("what", what.to_owned())], count);
+    }
+    page.family(
+        "serin_dropped_copies_total",
+        "counter",
+        "Requests that were not mirrored because too many copies were under way",
+    );
+    let dropped = statistics.of_workers(|worker| worker.dropped_copies);
+    page.sample("serin_dropped_copies_total", &[], dropped);
 }
 
 fn process(page: &mut Page) {

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it; what each command does is under `commands`.
 
+mod ceilings;
 mod exchange;
 mod proxy;
 
@@ -13,6 +14,7 @@ use release::manifest::TextDuration;
 use crate::commands::plan::{Percentage, Times};
 use crate::exit::Exit;
 
+pub use ceilings::Ceilings;
 pub use exchange::{Export, ExportForm, Import};
 pub use proxy::{PortPair, Proxy};
 
@@ -154,6 +156,8 @@ pub struct Up {
     pub file: PathBuf,
     #[command(flatten)]
     pub serving: Serving,
+    #[command(flatten)]
+    pub ceilings: Ceilings,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! by the exchange. Nothing is added to a request: neither `via`, which Envoy does not add either, nor
 //! Envoy's `x-request-id`, `x-forwarded-*` and `x-envoy-*`, which nothing in a mesh needs to work.
 
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::listener::Listener;
 use crate::mirror::{self, Copy};
 use crate::node::LocalNode;
 use crate::outlier::Outliers;
+use crate::overload::{self, Shed};
 use crate::pool::{Pool, Turn};
 use crate::reply::Reply;
 use crate::route::{Asked, Destination, path};
@@ -47,6 +49,8 @@ pub(crate) struct Exchange {
     pub(crate) log: Option<Box<Entry>>,
     /// Its place among the listener's requests, where their number is limited.
     pub(crate) turn: Option<Turn>,
+    /// Its place among the process's requests, where their number is limited.
+    _place: Option<overload::Place>,
     pub(crate) client: Client,
     /// What is sent first: the rewritten head, and what has come of the body.
     pub(crate) request: Vec<u8>,
@@ -54,6 +58,10 @@ pub(crate) struct Exchange {
     pub(crate) body: Body,
     /// The body as the head frames it.
     pub(crate) framing: Body,
+    /// Longer bodies are refused.
+    pub(crate) longest_body: Option<NonZeroU64>,
+    /// Bytes of the body that have come over HTTP/1.1, its framing left out.
+    pub(crate) received: u64,
     /// How much of `request` is head.
     pub(crate) head_length: usize,
     /// What has come of the body, where the two sides speak different protocols.
@@ -143,10 +151,13 @@ impl Exchange {
             copy: None,
             log: None,
             turn: None,
+            _place: None,
             client: self.client,
             request,
             body: self.body,
             framing: self.framing,
+            longest_body: None,
+            received: self.received,
             head_length,
             replay: None,
             is_whole: true,
@@ -207,8 +218,13 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         Err(malformed) => return Some(refused(listener, malformed)),
     };
     let mut body = head.body();
+    let declared = match body {
+        Body::Length(length) => length,
+        _ => 0,
+    };
     let rest = &input[head.length..];
-    let body_here = match body.advance(rest) {
+    let mut received = 0;
+    let body_here = match body.decode(rest, |piece| received += piece.len() as u64) {
         Ok(length) => &rest[..length],
         Err(malformed) => return Some(refused(listener, malformed)),
     };
@@ -239,7 +255,18 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     };
     let mut log = node
         .log(index)
-        .map(|log| entry(log, &head, &path_and_query, body_here, started));
+        .map(|log| entry(log, &head, &path_and_query, received, started));
+    if overload::is_too_long(declared.max(received), worker.overload.longest_body) {
+        Shed::one(&worker.shed.bodies);
+        let malformed = Malformed::BodyTooLong;
+        let reply = Reply::new(malformed.status(), malformed);
+        return answer(reply, Flags::BAD_REQUEST, log);
+    }
+    let Ok(place) = worker.overload.request(head.lines) else {
+        Shed::one(&worker.shed.requests);
+        let reply = Reply::full("this proxy carries as many requests as it may");
+        return answer(reply, Flags::OVERLOADED, log);
+    };
     let destination = match node
         .program
         .route(index, head.target.authority, &path_and_query, asked)
@@ -353,10 +380,13 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         copy: None,
         log,
         turn,
+        _place: place,
         client: Client::of(&head),
         request,
         body,
         framing: head.body(),
+        longest_body: worker.overload.longest_body,
+        received,
         head_length,
         replay: None,
         is_whole: body.is_done(),
@@ -395,7 +425,7 @@ fn entry(
     log: &Rc<Log>,
     head: &RequestHead<'_, '_>,
     path_and_query: &str,
-    body_here: &[u8],
+    received: u64,
     started: Instant,
 ) -> Box<Entry> {
     let protocol = if head.is_11 { "HTTP/1.1" } else { "HTTP/1.0" };
@@ -406,9 +436,7 @@ fn entry(
         ":scheme" => Some("http".into()),
         name => Some(String::from_utf8_lossy(header(head.lines, name).next()?)),
     });
-    let mut body = head.body();
-    let again = body.advance_counting(body_here, Some(&mut entry.received));
-    debug_assert!(again.is_ok(), "what was read once is read again");
+    entry.received = received;
     entry
 }
 

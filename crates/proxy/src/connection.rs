@@ -16,6 +16,7 @@ use crate::http2;
 use crate::inbound::{Inbound, Peer};
 use crate::listener::{Entered, Listener};
 use crate::moving::Move;
+use crate::overload::Admitted;
 use crate::proxy_protocol::Ends;
 use crate::relay::Relay;
 use crate::reply::Reply;
@@ -44,6 +45,7 @@ pub(crate) struct Connection {
     moves: Move,
     /// Keeps the connection in its listener's books.
     entered: Entered,
+    admitted: Admitted,
 }
 
 /// What comes after a response.
@@ -76,7 +78,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     .await;
     timer.set(clock::now().checked_add(worker.limits.keep_alive));
     let entered = listener.enter(&timer);
-    let (client, peer) = inbound.into_socket();
+    let (client, peer, admitted) = inbound.into_socket();
     let mut connection = Connection {
         moves: Move::of_new(&listener),
         worker,
@@ -88,6 +90,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
         head_is_partial: false,
         leaves_when_idle: false,
         entered,
+        admitted,
     };
     let mut then = Then::NextRequest;
     while then == Then::NextRequest {
@@ -326,6 +329,7 @@ impl Connection {
             stream,
             early,
             peer,
+            admitted: self.admitted,
         };
         // It enters anew, and counts once.
         drop(self.entered);

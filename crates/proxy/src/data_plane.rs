@@ -20,6 +20,7 @@ use crate::discovery::{Dns, Surroundings};
 use crate::doors;
 use crate::error::{ApplyError, Refusal, StartError};
 use crate::health::{Generation, HealthStatus};
+use crate::overload::{Ceilings, Overload};
 use crate::registry::Registry;
 use crate::route::Program;
 use crate::statistics::{Counted, Statistics};
@@ -47,6 +48,8 @@ pub struct Options {
     /// Client connections that each worker holds at once; further ones wait to be accepted. `None`: as many
     /// as the process may have open files for.
     pub connections: Option<NonZeroUsize>,
+    /// What is shed rather than carried too late.
+    pub ceilings: Ceilings,
     pub balancing: Balancing,
     /// Who is asked for endpoints' names; none: whoever this machine asks.
     pub name_servers: Vec<SocketAddr>,
@@ -64,6 +67,7 @@ impl Default for Options {
             reconnect_within: Duration::from_secs(30),
             cut_moved_after: None,
             connections: None,
+            ceilings: Ceilings::default(),
             balancing: Balancing::default(),
             name_servers: Vec::new(),
         }
@@ -127,12 +131,14 @@ impl DataPlane {
                 .connections
                 .unwrap_or_else(|| doors::default_most(options.workers)),
         };
+        let overload = Overload::new(&options.ceilings);
         let mut workers = Vec::with_capacity(options.workers.get());
         for number in 0..options.workers.get() {
             let (commands, receiver) = mpsc::unbounded_channel();
             worker::start(
                 number,
                 limits,
+                overload.clone(),
                 Arc::clone(&generation),
                 Arc::clone(&logs),
                 receiver,
@@ -147,6 +153,7 @@ impl DataPlane {
         let registry = Registry::new(
             workers,
             Arc::clone(&secrets),
+            options.ceilings.listener_connections,
             Surroundings {
                 generation,
                 balancing: Arc::new(options.balancing),

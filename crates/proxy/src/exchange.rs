@@ -22,10 +22,12 @@ use crate::admission::{Exchange, To};
 use crate::clock::{self, Instant};
 use crate::endpoint::Endpoint;
 use crate::fault::Injected;
+use crate::http1::Malformed;
 use crate::http2;
 use crate::listener::Listener;
 use crate::mirror;
 use crate::outbound;
+use crate::overload::Shed;
 use crate::pool::{Queued, Slot, Turn};
 use crate::proxy_protocol::{self, Ends, Header};
 use crate::reply::Reply;
@@ -388,6 +390,9 @@ async fn fail<D: Downstream>(
     failure: &Failure,
 ) -> D::Then {
     let now = clock::now();
+    if let Failure::BadBody(Malformed::BodyTooLong) = failure {
+        Shed::one(&client.worker().shed.bodies);
+    }
     if let Some(tally) = &mut exchange.tally {
         tally.end(failure.outcome(), now);
     }

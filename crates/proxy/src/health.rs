@@ -18,7 +18,7 @@ use crate::discovery::is_same;
 use crate::endpoint::Shared;
 use crate::tls::Connector;
 
-const USER_AGENT: &str = "serin health check";
+pub(crate) const USER_AGENT: &str = "serin health check";
 
 /// Increases whenever an endpoint comes, goes or changes its health; workers look again when it does.
 pub(crate) type Generation = Arc<AtomicU64>;

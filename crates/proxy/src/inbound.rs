@@ -18,6 +18,7 @@ use view::Protocol;
 use crate::connection;
 use crate::http2;
 use crate::listener::Listener;
+use crate::overload::Admitted;
 use crate::proxy_protocol::{self, Ends, Header};
 use crate::socket::Socket;
 use crate::stream::Stream;
@@ -37,11 +38,13 @@ pub(crate) struct Inbound {
     /// What was read from the stream already.
     pub(crate) early: Vec<u8>,
     pub(crate) peer: Peer,
+    pub(crate) admitted: Admitted,
 }
 
 impl Inbound {
-    pub(crate) fn into_socket(self) -> (Socket, Peer) {
-        (Socket::with_unread(self.stream, self.early), self.peer)
+    pub(crate) fn into_socket(self) -> (Socket, Peer, Admitted) {
+        let socket = Socket::with_unread(self.stream, self.early);
+        (socket, self.peer, self.admitted)
     }
 }
 
@@ -76,6 +79,7 @@ impl Peer {
 pub(crate) fn welcome(
     worker: &Rc<Worker>,
     listener: &Rc<Listener>,
+    admitted: Admitted,
     tcp: TcpStream,
     remote: SocketAddr,
 ) {
@@ -86,6 +90,7 @@ pub(crate) fn welcome(
             stream: Stream::Plain(tcp),
             early: Vec::new(),
             peer: Peer::new(remote),
+            admitted,
         };
         match listener.protocol() {
             Protocol::Http => spawn_local(connection::serve(worker, listener, inbound)),
@@ -98,7 +103,7 @@ pub(crate) fn welcome(
     }
     spawn_local(async move {
         // In a box that is given back before the first request.
-        match Box::pin(prepare(&worker, &listener, tls, tcp, remote)).await {
+        match Box::pin(prepare(&worker, &listener, admitted, tls, tcp, remote)).await {
             Ok(inbound) => match listener.protocol() {
                 Protocol::Tcp => tcp::serve(worker, listener, inbound).await,
                 Protocol::Http if inbound.stream.alpn() != Some(b"h2") => {
@@ -119,6 +124,7 @@ pub(crate) fn welcome(
 async fn prepare(
     worker: &Rc<Worker>,
     listener: &Rc<Listener>,
+    admitted: Admitted,
     tls: Option<Arc<Acceptor>>,
     mut tcp: TcpStream,
     remote: SocketAddr,
@@ -147,6 +153,7 @@ async fn prepare(
                 stream: Stream::Plain(tcp),
                 early: Vec::new(),
                 peer,
+                admitted,
             });
         };
         // Who says nothing takes nobody's turn.
@@ -165,6 +172,7 @@ async fn prepare(
                     stream,
                     early,
                     peer,
+                    admitted,
                 });
             }
         }
@@ -174,6 +182,7 @@ async fn prepare(
             stream: Stream::Tls(stream),
             early: Vec::new(),
             peer,
+            admitted,
         })
     };
     tokio::select! {

@@ -19,6 +19,7 @@ use crate::clock::{self, Instant};
 use crate::doors::Doors;
 use crate::inbound;
 use crate::node::LocalNode;
+use crate::overload::{Ceiling, Shed};
 use crate::pool::Pool;
 use crate::route::program::Entry;
 use crate::timers::Timer;
@@ -38,6 +39,8 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     /// The worker's.
     doors: Rc<Doors>,
+    /// On the connections of all workers here.
+    ceiling: Option<Arc<Ceiling>>,
     /// The view in force, and which of its listeners this is.
     routing: RefCell<(Rc<LocalNode>, usize)>,
     pool: RefCell<Option<Arc<Pool>>>,
@@ -73,6 +76,7 @@ impl Listener {
     pub(crate) fn new(
         address: SocketAddr,
         doors: Rc<Doors>,
+        ceiling: Option<Arc<Ceiling>>,
         node: Rc<LocalNode>,
         index: usize,
         pool: Option<Arc<Pool>>,
@@ -81,6 +85,7 @@ impl Listener {
         Self {
             address,
             doors,
+            ceiling,
             routing: RefCell::new((node, index)),
             pool: RefCell::new(pool),
             tls: RefCell::new(tls),
@@ -242,11 +247,14 @@ impl Listener {
     }
 
     fn welcome(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
+        let Ok(admitted) = worker.overload.connection(self.ceiling.as_ref()) else {
+            return Shed::one(&worker.shed.connections);
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the client left before it was served");
             return;
         }
-        inbound::welcome(worker, self, stream, remote);
+        inbound::welcome(worker, self, admitted, stream, remote);
     }
 
     /// Ends all connections: as they finish until `drain` has passed, then at once.

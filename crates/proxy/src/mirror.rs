@@ -5,7 +5,7 @@
 //! a pair (`counters`): which of the two arms answers the client would otherwise tell something about those
 //! that are left. The copy is carried like any request, retries included, on a task of its own; its
 //! body must have come with its head, and it says what it is in `x-serin-mirror`. A worker carries so
-//! many copies at once and no more: beyond that requests are not mirrored.
+//! many copies at once and no more: beyond that requests are not mirrored, and counted.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -37,7 +37,10 @@ const LONGEST_TRY: Duration = Duration::from_secs(60);
 
 /// How many copies a worker carries.
 #[derive(Debug, Default)]
-pub(crate) struct Copies(Rc<Cell<u32>>);
+pub(crate) struct Copies {
+    under_way: Rc<Cell<u32>>,
+    dropped: Cell<u64>,
+}
 
 /// A copy's place among them.
 #[derive(Debug)]
@@ -46,11 +49,18 @@ pub(crate) struct Place(Rc<Cell<u32>>);
 impl Copies {
     /// `None` when there is no room.
     pub(crate) fn place(&self) -> Option<Place> {
-        let copies = self.0.get();
-        (copies < MOST_COPIES).then(|| {
-            self.0.set(copies + 1);
-            Place(Rc::clone(&self.0))
-        })
+        let copies = self.under_way.get();
+        if copies >= MOST_COPIES {
+            self.dropped.set(self.dropped.get() + 1);
+            return None;
+        }
+        self.under_way.set(copies + 1);
+        Some(Place(Rc::clone(&self.under_way)))
+    }
+
+    /// How often there was none.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.get()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::counters;
 use crate::data_plane::{BoundListener, EndpointHealth};
 use crate::discovery::{Surroundings, Watch, Watched};
 use crate::error::{ApplyError, Refusal};
+use crate::overload::Ceiling;
 use crate::pool::Pool;
 use crate::route::Program;
 use crate::route::program::Listener;
@@ -38,6 +40,8 @@ pub(crate) struct Registry {
     /// Handed over by another process, and not part of any node yet.
     inherited: Vec<TcpListener>,
     secrets: Arc<Secrets>,
+    /// Of each listener.
+    most_connections: Option<NonZeroUsize>,
     around: Surroundings,
 }
 
@@ -62,12 +66,14 @@ struct Bound {
     /// Where the listener has limits: one for all workers.
     pool: Option<Arc<Pool>>,
     tls: Option<Arc<Acceptor>>,
+    ceiling: Option<Arc<Ceiling>>,
 }
 
 impl Registry {
     pub(crate) fn new(
         workers: Vec<mpsc::UnboundedSender<Command>>,
         secrets: Arc<Secrets>,
+        most_connections: Option<NonZeroUsize>,
         around: Surroundings,
     ) -> Self {
         Self {
@@ -76,6 +82,7 @@ impl Registry {
             nodes: HashMap::new(),
             inherited: Vec::new(),
             secrets,
+            most_connections,
             around,
         }
     }
@@ -103,6 +110,7 @@ impl Registry {
                 sockets: bound.sockets.pop().unwrap_or_default(),
                 pool: bound.pool.clone(),
                 tls: bound.tls.clone(),
+                ceiling: bound.ceiling.clone(),
             };
             Command::Apply(Box::new(Apply {
                 program: Arc::clone(&program),
@@ -166,6 +174,10 @@ impl Registry {
                 twins,
                 pool: Pool::new(&listener.limits, kept.and_then(|bound| bound.pool.as_ref())),
                 tls: self.acceptor(program, listener, kept)?,
+                ceiling: match kept {
+                    Some(bound) => bound.ceiling.clone(),
+                    None => Ceiling::of(self.most_connections),
+                },
             })
         };
         let bound = program.listeners.iter().map(bind).collect();
@@ -312,7 +324,7 @@ impl Registry {
                 // A worker that has ended takes nothing from what the others have counted.
                 counted.extend(answer.await.unwrap_or_default());
             }
-            counters::merge(counted.into_iter())
+            counters::merge(counted)
         }
     }
 

@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::exchange::{Expired, Failure, Finished, Times, Tries, outcome_of};
 use crate::http1::response::{self, ResponseHead};
 use crate::http1::{Body, Malformed, fields};
+use crate::overload::is_too_long;
 use crate::socket::Socket;
 use crate::sticky::header;
 use crate::worker::{HEADROOM, Worker};
@@ -154,11 +155,22 @@ impl<'r> Relay<'r> {
             };
             self.times.moved = true;
             let bytes = &scratch[..read];
-            let Exchange { body, log, .. } = &mut *self.exchange;
-            let received = log.as_mut().map(|log| &mut log.received);
+            let Exchange {
+                body,
+                log,
+                received,
+                longest_body,
+                ..
+            } = &mut *self.exchange;
             let used = body
-                .advance_counting(bytes, received)
+                .advance_counting(bytes, Some(received))
                 .map_err(Failure::BadBody)?;
+            if let Some(log) = log {
+                log.received = *received;
+            }
+            if is_too_long(*received, *longest_body) {
+                return Poll::Ready(Err(Failure::BadBody(Malformed::BodyTooLong)));
+            }
             client.unread(&bytes[used..]);
             if self.upstream.send(cx, &bytes[..used]).is_err() {
                 return Poll::Ready(Ok(Upload::Refused));

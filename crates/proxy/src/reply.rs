@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue};
 pub(crate) struct Reply {
     pub(crate) status: u16,
     text: String,
-    says_overloaded: bool,
+    /// A field that is `true`, for other proxies.
+    says: Option<&'static str>,
 }
 
 impl Reply {
@@ -16,14 +17,22 @@ impl Reply {
         Self {
             status,
             text: format!("{reason}\n"),
-            says_overloaded: false,
+            says: None,
         }
     }
 
     /// A refusal that tells other proxies, as Envoy's do, not to try again.
     pub(crate) fn overloaded(reason: impl Display) -> Self {
         Self {
-            says_overloaded: true,
+            says: Some("x-envoy-overloaded"),
+            ..Self::new(503, reason)
+        }
+    }
+
+    /// A refusal of this proxy alone: another one may have room.
+    pub(crate) fn full(reason: impl Display) -> Self {
+        Self {
+            says: Some("x-envoy-local-overloaded"),
             ..Self::new(503, reason)
         }
     }
@@ -35,8 +44,8 @@ impl Reply {
 
     /// What an HTTP/2 head says beside the body's type and length.
     pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
-        if self.says_overloaded {
-            headers.insert("x-envoy-overloaded", HeaderValue::from_static("true"));
+        if let Some(name) = self.says {
+            headers.insert(name, HeaderValue::from_static("true"));
         }
     }
 
@@ -47,16 +56,13 @@ impl Reply {
             (false, true) => "connection: keep-alive\r\n",
             (false, false) => "",
         };
-        let overloaded = if self.says_overloaded {
-            "x-envoy-overloaded: true\r\n"
-        } else {
-            ""
-        };
+        let says = self.says.map(|name| format!("{name}: true\r\n"));
         format!(
-            "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{overloaded}{connection}\r\n{}",
+            "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n{}{connection}\r\n{}",
             self.status,
             phrase(self.status),
             self.text.len(),
+            says.unwrap_or_default(),
             if to_head { "" } else { &self.text },
         )
         .into_bytes()
@@ -68,6 +74,7 @@ fn phrase(status: u16) -> &'static str {
         400 => "Bad Request",
         404 => "Not Found",
         408 => "Request Timeout",
+        413 => "Content Too Large",
         414 => "URI Too Long",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",

@@ -16,6 +16,13 @@ pub struct Statistics {
     pub workers: Vec<WorkerStatistics>,
 }
 
+impl Statistics {
+    /// The sum over all workers.
+    pub fn of_workers(&self, count: fn(&WorkerStatistics) -> u64) -> u64 {
+        self.workers.iter().map(count).sum()
+    }
+}
+
 /// One target of one split, over all weights it has had; its weight is the last one that it was drawn by.
 #[derive(Clone, Debug)]
 pub struct ArmStatistics {
@@ -28,6 +35,15 @@ pub struct ArmStatistics {
 pub struct WorkerStatistics {
     /// Client connections.
     pub connections: usize,
+    /// Closed as soon as they were accepted, as there were as many as there may be. This and what follows
+    /// since the start.
+    pub shed_connections: u64,
+    /// Answered with 503 for the same reason.
+    pub shed_requests: u64,
+    /// Requests whose bodies were too long.
+    pub shed_bodies: u64,
+    /// Requests that were not mirrored because too many copies were under way.
+    pub dropped_copies: u64,
 }
 
 #[derive(Debug, Default)]

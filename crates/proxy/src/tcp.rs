@@ -22,6 +22,7 @@ use crate::inbound::{Inbound, Peer};
 use crate::listener::Listener;
 use crate::node::LocalNode;
 use crate::outbound;
+use crate::overload::Admitted;
 use crate::pool::{Slot, Turn};
 use crate::proxy_protocol::{self, Header};
 use crate::route::program::TcpDestination;
@@ -64,6 +65,7 @@ struct Call {
     tally: Option<Tally>,
     idle: Option<Duration>,
     started: Instant,
+    _admitted: Admitted,
 }
 
 /// Carries one connection to its end, after its PROXY header and its TLS handshake.
@@ -94,7 +96,7 @@ impl Call {
         inbound: Inbound,
     ) -> Result<Self, Refused> {
         let started = clock::now();
-        let (client, peer) = inbound.into_socket();
+        let (client, peer, admitted) = inbound.into_socket();
         let (node, index) = listener.routing();
         let program = &node.program;
         let destination = program.tcp_destination(index).ok_or(Refused::NoRoute)?;
@@ -121,6 +123,7 @@ impl Call {
             cluster,
             tally,
             started,
+            _admitted: admitted,
         })
     }
 

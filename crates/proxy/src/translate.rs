@@ -105,6 +105,9 @@ impl<'r> Translation<'r> {
         tries: &'r mut Tries,
         now: Instant,
     ) -> Self {
+        // What follows a switch of protocols is no body.
+        let is_body = !exchange.client.wants_websocket;
+        let longest_body = exchange.longest_body.filter(|_| is_body);
         exchange.replay.get_or_insert_default().restart();
         let times = Times::new(exchange, client.body().is_ended(), now);
         timer.set(times.next());
@@ -116,7 +119,7 @@ impl<'r> Translation<'r> {
             exchange,
             tries,
             upload: Upload::Head,
-            up: Pump::default(),
+            up: Pump::up_to(longest_body),
             response: Answered::Awaited,
             down: Pump::default(),
             grpc_status: GrpcStatus::default(),

@@ -31,6 +31,7 @@ use crate::listener::Listener;
 use crate::mirror::Copies;
 use crate::node::LocalNode;
 use crate::outside::Outside;
+use crate::overload::{Ceiling, Overload, Shed};
 use crate::pool::Pool;
 use crate::route::Program;
 use crate::statistics::WorkerStatistics;
@@ -81,6 +82,8 @@ pub(crate) struct ApplyListener {
     pub(crate) sockets: Vec<std::net::TcpListener>,
     pub(crate) pool: Option<Arc<Pool>>,
     pub(crate) tls: Option<Arc<Acceptor>>,
+    /// On its connections, for as long as the workers listen there.
+    pub(crate) ceiling: Option<Arc<Ceiling>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +107,9 @@ pub(crate) struct Worker {
     pub(crate) outside: Outside,
     /// Room for TLS handshakes under way.
     pub(crate) handshakes: Semaphore,
+    /// What all workers carry at most, and what this one has turned away.
+    pub(crate) overload: Overload,
+    pub(crate) shed: Shed,
     doors: Rc<Doors>,
     buffers: RefCell<Vec<Vec<u8>>>,
     counters: Counters,
@@ -124,6 +130,7 @@ struct Node {
 pub(crate) fn start(
     number: usize,
     limits: Limits,
+    overload: Overload,
     generation: Generation,
     logs: Arc<Files>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -139,7 +146,7 @@ pub(crate) fn start(
             match runtime {
                 Ok(runtime) => {
                     drop(started);
-                    runtime.block_on(Worker::new(limits, generation, logs).run(commands));
+                    runtime.block_on(Worker::new(limits, overload, generation, logs).run(commands));
                 }
                 Err(error) => drop(started.send(error)),
             }
@@ -151,7 +158,12 @@ pub(crate) fn start(
 }
 
 impl Worker {
-    fn new(limits: Limits, generation: Generation, logs: Arc<Files>) -> Rc<Self> {
+    fn new(
+        limits: Limits,
+        overload: Overload,
+        generation: Generation,
+        logs: Arc<Files>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             limits,
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
@@ -159,6 +171,8 @@ impl Worker {
             timers: Rc::default(),
             outside: Outside::default(),
             handshakes: Semaphore::new(MAX_HANDSHAKES),
+            overload,
+            shed: Shed::default(),
             doors: Rc::new(Doors::new(limits.connections)),
             buffers: RefCell::default(),
             counters: Counters::default(),
@@ -214,6 +228,7 @@ impl Worker {
                 sockets,
                 pool,
                 tls,
+                ceiling,
             } = told;
             let listener = match left.iter().position(|listener| listener.address == address) {
                 Some(position) => {
@@ -224,7 +239,9 @@ impl Worker {
                 None => {
                     let current = Rc::clone(&current);
                     let doors = Rc::clone(&self.doors);
-                    Rc::new(Listener::new(address, doors, current, index, pool, tls))
+                    let listener =
+                        Listener::new(address, doors, ceiling, current, index, pool, tls);
+                    Rc::new(listener)
                 }
             };
             for socket in sockets {
@@ -282,6 +299,10 @@ impl Worker {
         let listeners = nodes.values().flat_map(|node| &node.listeners);
         WorkerStatistics {
             connections: listeners.map(|listener| listener.connections()).sum(),
+            shed_connections: self.shed.connections.get(),
+            shed_requests: self.shed.requests.get(),
+            shed_bodies: self.shed.bodies.get(),
+            dropped_copies: self.copies.dropped(),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::presence::Token;
 pub use credentials::{Access, CredentialError, Key, SecretSource};
 pub(crate) use credentials::{Credentials, refuse_if_others_may_read};
 pub use fields::{Account, Percent, Region, Size};
-pub use proxy::ProxySettings;
+pub use proxy::{CeilingSettings, ProxySettings};
 pub use token::{TokenError, TokenSource};
 
 /// Where the API listens unless told otherwise: a fixed port, since people put it into

@@ -158,6 +158,34 @@ async fn of_proxies(registry: &mut Registry, workload: &Workload) {
         let labels = arm_labels(split, arm);
         weights.get_or_create(&labels).set(weight.into());
     }
+    let statistics = workload.engine.plane.statistics().await;
+    let shed = Family::<Labels, Counter>::default();
+    for (what, count) in [
+        (
+            "connection",
+            statistics.of_workers(|worker| worker.shed_connections),
+        ),
+        (
+            "request",
+            statistics.of_workers(|worker| worker.shed_requests),
+        ),
+        ("body", statistics.of_workers(|worker| worker.shed_bodies)),
+    ] {
+        let labels = vec![("what", what.to_owned())];
+        shed.get_or_create(&labels).inc_by(count);
+    }
+    registry.register(
+        "proxy_shed",
+        "What the proxy turned away because it had as much as it may have",
+        shed,
+    );
+    let dropped_copies = Counter::<u64>::default();
+    dropped_copies.inc_by(statistics.of_workers(|worker| worker.dropped_copies));
+    registry.register(
+        "proxy_dropped_copies",
+        "Requests that were not mirrored because too many copies were under way",
+        dropped_copies,
+    );
     registry.register("proxy_requests", "Requests that ended, by target", requests);
     registry.register(
         "proxy_failures",

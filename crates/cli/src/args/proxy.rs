@@ -8,6 +8,8 @@ use std::str::FromStr;
 use clap::Args;
 use release::manifest::TextDuration;
 
+use super::Ceilings;
+
 #[derive(Debug, Args)]
 pub struct Proxy {
     /// The virtual node or virtual gateway, as `mesh/M/virtualNode/N` or its ARN
@@ -58,6 +60,8 @@ pub struct Proxy {
     /// How long requests under way may take when the proxy ends
     #[arg(long, default_value = "20s", value_name = "DURATION")]
     pub drain: TextDuration,
+    #[command(flatten)]
+    pub ceilings: Ceilings,
 }
 
 /// A listener's port in the mesh, and the one that stands for it on this machine.

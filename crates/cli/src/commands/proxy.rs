@@ -142,6 +142,7 @@ fn options(args: &Proxy, global: &Global) -> Result<Options, Failure> {
     let mut proxy = sidecar::ProxyOptions {
         keep_alive: args.keep_alive.0,
         head_timeout: args.head_timeout.0,
+        ceilings: args.ceilings.settings().into(),
         ..sidecar::ProxyOptions::default()
     };
     if let Some(workers) = args.workers {

@@ -25,7 +25,9 @@ const REAPER_GRACE: Duration = Duration::from_secs(60);
 pub async fn run(args: &Up, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let started = clock::now();
     let manifest = Manifest::load(&args.file).map_err(refused)?;
-    let configuration = server_process::configuration(&args.serving)?;
+    let mut configuration = server_process::configuration(&args.serving)?;
+    let configured = std::mem::take(&mut configuration.proxy.ceilings);
+    configuration.proxy.ceilings = args.ceilings.settings().or(configured);
     let warnings = configuration.warnings();
     let mut interrupt = Interrupt::listen()?;
     let server = ServerProcess::start(Setup {

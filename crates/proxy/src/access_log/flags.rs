@@ -14,6 +14,7 @@ impl Flags {
     pub(crate) const NO_ENDPOINT: Self = Self::of("UH");
     pub(crate) const DELAYED: Self = Self::of("DI");
     pub(crate) const OVERFLOW: Self = Self::of("UO");
+    pub(crate) const OVERLOADED: Self = Self::of("OM");
     pub(crate) const BAD_REQUEST: Self = Self::of("DPE");
 
     const fn of(reason: &'static str) -> Self {

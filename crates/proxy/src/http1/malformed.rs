@@ -50,6 +50,8 @@ pub(crate) enum Malformed {
     Field,
     #[error("there is a body where there can be none")]
     BodyMisplaced,
+    #[error("the body is longer than this proxy lets through")]
+    BodyTooLong,
     #[error("the connection was switched to another protocol unasked")]
     SwitchedUnasked,
 }
@@ -58,6 +60,7 @@ impl Malformed {
     /// The status that tells a client what to mend.
     pub(crate) fn status(self) -> u16 {
         match self {
+            Self::BodyTooLong => 413,
             Self::RequestLineTooLong => 414,
             Self::HeadTooLarge | Self::Syntax(httparse::Error::TooManyHeaders) => 431,
             Self::Connect => 501,

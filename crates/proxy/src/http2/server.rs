@@ -29,6 +29,7 @@ use crate::clock::{self, Instant};
 use crate::inbound::Inbound;
 use crate::listener::{Entered, Listener};
 use crate::moving::Move;
+use crate::overload::Admitted;
 use crate::proxy_protocol::Ends;
 use crate::timers::Timer;
 use crate::worker::Worker;
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     last_used: Cell<Instant>,
     /// In the listener's books until the last stream has ended too.
     _entered: Entered,
+    _admitted: Admitted,
 }
 
 /// One stream's place on its connection.
@@ -84,6 +86,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     let moves = Move::of_new(&listener);
     let shared = Rc::new(Shared {
         _entered: entered,
+        _admitted: inbound.admitted,
         worker,
         listener,
         ends,

@@ -3,6 +3,7 @@
 //! The next piece is taken from one side only when the other has taken the one before, and the sender's
 //! flow-control window grows again only then: a side that is slow stops the other, in constant memory.
 
+use std::num::NonZeroU64;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use h2::Reason;
 use http::HeaderMap;
 
 use crate::http1::Malformed;
+use crate::overload::is_too_long;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
@@ -95,6 +97,8 @@ pub(crate) struct Pump {
     pub(crate) moved: bool,
     /// Bytes of data.
     pub(crate) carried: u64,
+    /// Of them, as many as may be.
+    most: Option<NonZeroU64>,
     is_ended: bool,
 }
 
@@ -106,6 +110,14 @@ struct Pending {
 }
 
 impl Pump {
+    /// Gives up where there is more than this.
+    pub(crate) fn up_to(most: Option<NonZeroU64>) -> Self {
+        Self {
+            most,
+            ..Self::default()
+        }
+    }
+
     /// Begins with a piece that came already.
     pub(crate) fn starting_with(frame: Option<Frame>) -> Self {
         let pending = frame.map(|frame| Pending {
@@ -115,18 +127,16 @@ impl Pump {
         Self {
             pending,
             moved: true,
-            carried: 0,
-            is_ended: false,
+            ..Self::default()
         }
     }
 
     /// Nothing is to come, and the receiver knows.
     pub(crate) fn ended() -> Self {
         Self {
-            pending: None,
             moved: true,
-            carried: 0,
             is_ended: true,
+            ..Self::default()
         }
     }
 
@@ -155,6 +165,10 @@ impl Pump {
                         let piece = data.split_to(room.min(data.len()));
                         let (length, is_whole) = (piece.len(), data.is_empty());
                         self.carried += length as u64;
+                        if is_too_long(self.carried, self.most) {
+                            let too_long = Broken::Malformed(Malformed::BodyTooLong);
+                            return Poll::Ready(Err(Stopped::From(too_long)));
+                        }
                         let is_last = is_whole && !tap.has_stored() && from.is_ended();
                         to.send_data(piece, is_last).map_err(taker)?;
                         if *holds_sender {

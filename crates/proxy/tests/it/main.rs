@@ -25,6 +25,7 @@ mod mirroring;
 mod names;
 mod observations;
 mod outliers;
+mod overload;
 mod pools;
 mod proxy_headers;
 mod refusals;

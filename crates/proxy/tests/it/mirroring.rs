@@ -1,13 +1,15 @@
 //! Requests that go to both arms, and trouble made on purpose.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use proxy::Options;
 use testkit::Backend;
 use testkit::raw::{RawServer, Reaction};
 use view::observe::{Kind, Outcome};
 use view::{Abort, Delay, Fault, Mirror, NodeView, Portion, Traffic};
 
-use crate::mesh::{Proxy, gateway, get};
+use crate::mesh::{Proxy, gateway, get, options};
 
 const WHOLE: Portion = Portion(Portion::WHOLE);
 
@@ -72,6 +74,28 @@ async fn a_copy_goes_to_the_other_arm_and_its_failures_are_judged() {
         (1, 20),
         "only what is safe is copied"
     );
+}
+
+#[tokio::test]
+async fn copies_for_which_there_is_no_room_are_counted() {
+    let stable = Backend::saying("stable").await.unwrap();
+    // Takes copies, and never answers one.
+    let canary = RawServer::start(|_| Reaction::Wait).await.unwrap();
+    let view = gateway(&[
+        ("stable", 100, &[stable.address]),
+        ("canary", 0, &[canary.address]),
+    ]);
+    let one_worker = Options {
+        workers: NonZeroUsize::MIN,
+        ..options()
+    };
+    let proxy = Proxy::with(&with(view, mirrored(&["GET"])), one_worker).await;
+    let mut client = proxy.client().await;
+    for _ in 0..103 {
+        assert_eq!(client.ask(get("/")).await.unwrap().status, 200);
+    }
+    let statistics = proxy.plane.statistics().await;
+    assert_eq!(statistics.workers[0].dropped_copies, 3);
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -98,6 +99,7 @@ proxy:
   panicThreshold: 20
   nameServers: [127.0.0.1:5300]
   connections: 100
+  ceilings: { connections: 1000, listenerConnections: 500, requests: 2000, bodySize: 8MiB }
   proxyProtocol:
     mesh/m/virtualGateway/g: { expectedOn: [8080], sentTo: { n: v2 } }
 ";
@@ -119,6 +121,13 @@ fn every_key_is_read_and_files_are_found_beside_the_configuration() {
     assert_eq!(configuration.limits.stop_time.0, Duration::from_secs(1));
     let options = configuration.proxy.options();
     assert_eq!(options.connections.map(|most| most.get()), Some(100));
+    let ceilings = ::proxy::Ceilings {
+        connections: NonZeroUsize::new(1000),
+        listener_connections: NonZeroUsize::new(500),
+        requests: NonZeroUsize::new(2000),
+        body: NonZeroU64::new(8 << 20),
+    };
+    assert_eq!(options.ceilings, ceilings);
     assert_eq!(options.name_servers, ["127.0.0.1:5300".parse().unwrap()]);
     let expected = ::proxy::Balancing {
         panic_threshold: 20,
