@@ -156,6 +156,9 @@ pub struct Up {
     pub file: PathBuf,
     #[command(flatten)]
     pub serving: Serving,
+    /// Where the admin port of the data plane listens; port 0 takes a free one [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<SocketAddr>,
     #[command(flatten)]
     pub ceilings: Ceilings,
 }

@@ -6,26 +6,41 @@ mod explain;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use admin::{Admin, Subject};
 use compute::process::ReaperCommand;
 use release::Manifest;
 use server::{Configuration, Daemon};
+use tokio::sync::Notify;
 
 use crate::args::Serving;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::line::Line;
-use crate::log;
+use crate::log::{self, Level};
 use crate::terminal::Terminal;
 
 pub use explain::{not_configured, unusable};
+
+/// How long requests under way may take when an administrator drains the listeners.
+const DRAIN: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub struct ServerProcess {
     daemon: Daemon,
     state: PathBuf,
+    log_level: Level,
+}
+
+/// There is no admin port where it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("could not listen for administrators on {address}")]
+pub struct NoAdmin {
+    pub address: SocketAddr,
+    pub source: std::io::Error,
 }
 
 /// What a server is started with.
@@ -67,7 +82,7 @@ pub fn configuration(serving: &Serving) -> Result<Configuration, Failure> {
 impl ServerProcess {
     pub async fn start(setup: Setup<'_>) -> Result<Self, Failure> {
         let state = setup.state;
-        log::to_file(state).map_err(|source| unusable(state, source))?;
+        let log_level = log::to_file(state).map_err(|source| unusable(state, source))?;
         let program =
             std::env::current_exe().map_err(|source| Failure::new(Exit::Failed, source))?;
         let daemon = Daemon::start(server::Options {
@@ -86,7 +101,30 @@ impl ServerProcess {
                 .await
                 .map_err(|error| explain::not_started(error, state))?,
             state: state.to_owned(),
+            log_level,
         })
+    }
+
+    /// Opens the admin port of the data plane, if one runs here. `quit` is told when the server is to end.
+    pub async fn administer(
+        &self,
+        address: SocketAddr,
+        quit: Arc<Notify>,
+    ) -> Result<Option<Admin>, Failure> {
+        let Some(plane) = self.daemon.plane() else {
+            return Ok(None);
+        };
+        let subject = Subject {
+            plane,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            log_level: Box::new(self.log_level.clone()),
+            drain: DRAIN,
+            quit,
+        };
+        match Admin::start(address, subject).await {
+            Ok(admin) => Ok(Some(admin)),
+            Err(source) => Err(Failure::new(Exit::Failed, NoAdmin { address, source })),
+        }
     }
 
     pub fn client(&self) -> Result<Client, Failure> {

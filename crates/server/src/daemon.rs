@@ -12,6 +12,7 @@ use appmesh::{AppMesh, Settings};
 use axum::Router;
 use compute::Driver;
 use compute::process::{self, Process, ReaperCommand};
+use proxy::DataPlane;
 use release::Manifest;
 use store::{Embedded, Store};
 use tokio::net::TcpListener;
@@ -242,6 +243,11 @@ impl Daemon {
     /// Where traffic enters the mesh of the manifest.
     pub fn gateway(&self) -> Option<SocketAddr> {
         Some(self.workload.as_ref()?.gateway)
+    }
+
+    /// What carries the mesh of the manifest, for its administrators.
+    pub fn plane(&self) -> Option<Arc<DataPlane>> {
+        Some(Arc::clone(&self.workload.as_ref()?.engine.plane))
     }
 
     /// The release API's bearer token.

@@ -39,6 +39,10 @@ pub struct Proxy {
     /// Another port for one of a virtual gateway's listeners, as `443=8443`
     #[arg(long, value_name = "LISTENER=PORT")]
     pub gateway_port: Vec<PortPair>,
+    /// Expect a PROXY protocol header on each connection to the listener with this port of the node, from a
+    /// relay that nobody can pass by: 1 to 65535, as often as needed
+    #[arg(long, value_name = "LISTENER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub proxy_protocol: Vec<u16>,
     /// Threads that carry traffic [default: one for each core]
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,

@@ -1,7 +1,6 @@
 //! `serin proxy`: one node's proxy beside its application, in the foreground until it is told to end.
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use admin::Admin;
 use model::{Arn, Kind, ResourceId};
 use sidecar::{Options, ServerUrl, Sidecar, Token};
 use tokio::sync::Notify;
-use view::Binding;
+use view::{Binding, ProxyProtocol};
 
 use crate::args::{Global, PortPair, Proxy};
 use crate::exit::Exit;
@@ -18,6 +17,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::line::Line;
 use crate::log;
+use crate::server_process::NoAdmin;
 use crate::terminal::Terminal;
 
 /// What App Mesh's users set beside Envoy, the newer variable first.
@@ -41,12 +41,6 @@ enum Refused {
     },
     #[error("there is no token in {path}")]
     NoToken { path: String },
-    #[error("could not listen for administrators on {address}")]
-    Admin {
-        address: SocketAddr,
-        #[source]
-        source: std::io::Error,
-    },
 }
 
 pub async fn run(args: &Proxy, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
@@ -106,7 +100,7 @@ async fn serve(sidecar: &mut Sidecar, args: &Proxy, level: log::Level) -> Result
                 quit: Arc::clone(&quit),
             };
             let started = Admin::start(address, subject).await;
-            Some(started.map_err(|source| failed(Box::from(Refused::Admin { address, source })))?)
+            Some(started.map_err(|source| failed(Box::from(NoAdmin { address, source })))?)
         }
         None => None,
     };
@@ -215,6 +209,10 @@ fn binding(args: &Proxy) -> Binding {
         ingress_ports: ports(&args.ingress),
         application_ports: ports(&args.app_port),
         gateway_ports: ports(&args.gateway_port),
+        proxy_protocol: ProxyProtocol {
+            expected_on: args.proxy_protocol.iter().copied().collect(),
+            ..ProxyProtocol::default()
+        },
         ..Binding::sidecar()
     }
 }

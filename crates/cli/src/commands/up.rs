@@ -1,10 +1,12 @@
 //! `serin up`: the mesh of a manifest, in the foreground until it is interrupted.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use release::Manifest;
 use release::manifest;
 use server::api::types::{ReleaseStatus, ServiceStatus, Status};
+use tokio::sync::Notify;
 
 use crate::args::{Global, Up};
 use crate::client::Client;
@@ -37,8 +39,17 @@ pub async fn run(args: &Up, global: &Global, terminal: &mut Terminal) -> Result<
         grace: REAPER_GRACE,
     });
     let server = server.await?;
+    let quit = Arc::new(Notify::new());
     let shown = async {
         server.announce(&warnings, terminal)?;
+        let admin = match args.admin {
+            Some(address) => server.administer(address, Arc::clone(&quit)).await?,
+            None => None,
+        };
+        if let Some(admin) = &admin {
+            let url = format!("http://{}", admin.address);
+            terminal.say(Line::new().plain("admin    ").plain(url))?;
+        }
         let elapsed = moment::duration(started.elapsed());
         let up = format!("server up after {elapsed}; Ctrl-C stops everything");
         terminal.say(Line::new().faint(up))?;
@@ -48,6 +59,7 @@ pub async fn run(args: &Up, global: &Global, terminal: &mut Terminal) -> Result<
     let outcome = tokio::select! {
         outcome = shown => outcome,
         () = interrupt.received() => Ok(Exit::Done),
+        () = quit.notified() => Ok(Exit::Done),
     };
     // Whatever becomes of the output, everything is stopped.
     drop(terminal.clear());

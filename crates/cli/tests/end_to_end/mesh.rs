@@ -1,9 +1,12 @@
 //! `serin up` and the commands that speak to it.
 
+use std::net::SocketAddr;
+
 use rustix::process::Signal;
+use testkit::raw::RawClient;
 use testkit::until;
 
-use crate::serin::{Running, example, json, processes_below, run, serin};
+use crate::serin::{Running, admin, example, json, processes_below, run, serin};
 
 #[test]
 fn a_release_is_steered_by_hand_from_request_to_rollback() {
@@ -135,6 +138,38 @@ fn a_release_is_steered_by_hand_from_request_to_rollback() {
         "{:?}",
         processes_below(directory.path())
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_sees_what_is_shed_and_ends_the_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let up = ["up", "-f", manifest.to_str().unwrap()];
+    let options = ["--admin", "127.0.0.1:0", "--max-connections", "1"];
+    let mut up = Running::start(&mut serin(state, &[&up[..], &options].concat()));
+    let address = |line: String| line.trim().rsplit_once("http://").unwrap().1.parse();
+    let gateway: SocketAddr = address(up.wait_for("gateway  http://")).unwrap();
+    let desk: SocketAddr = address(up.wait_for("admin    http://")).unwrap();
+    up.wait_for("crystal  ready");
+
+    let request = "GET /crystal HTTP/1.1\r\nhost: gateway\r\n\r\n";
+    let mut inside = RawClient::connect(gateway).await.unwrap();
+    assert_eq!(inside.ask(request).await.unwrap().status, 200);
+    let mut beyond = RawClient::connect(gateway).await.unwrap();
+    assert!(beyond.read_to_end().await.is_empty());
+    let (_, statistics) = admin(desk, "GET /metrics").await;
+    let shed = "serin_shed_total{what=\"connection\"} 1\n";
+    assert!(statistics.contains(shed), "{statistics}");
+    assert_eq!(inside.ask(request).await.unwrap().status, 200);
+    let (_, clusters) = admin(desk, "GET /clusters").await;
+    assert!(clusters.contains("::health_flags::healthy"), "{clusters}");
+    assert_eq!(admin(desk, "GET /ready").await, (200, "LIVE\n".into()));
+    assert_eq!(admin(desk, "POST /logging?level=debug").await.0, 200);
+
+    assert_eq!(admin(desk, "POST /quitquitquit").await.0, 200);
+    let (code, _, stderr) = up.finish();
+    assert_eq!(code, 0, "{stderr}");
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! A running `serin`, what it prints, and what it leaves behind.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal};
+use testkit::raw::RawClient;
 
 pub(crate) fn serin(state: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
@@ -172,4 +174,12 @@ pub(crate) fn processes_below(directory: &Path) -> Vec<String> {
         )
     })
     .collect()
+}
+
+/// What an admin port answers to a request line.
+pub(crate) async fn admin(address: SocketAddr, line: &str) -> (u16, String) {
+    let mut client = RawClient::connect(address).await.unwrap();
+    let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let response = client.ask(request).await.unwrap();
+    (response.status, response.text())
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use testkit::raw::RawClient;
 use testkit::{Load, until};
 
-use crate::serin::{Running, example, json, run, serin};
+use crate::serin::{Running, admin, example, json, run, serin};
 
 const REQUEST: &str = "GET /crystal HTTP/1.1\r\nhost: gateway\r\n\r\n";
 
@@ -191,14 +191,6 @@ async fn a_release_goes_by_the_evidence_of_sidecars_that_outlive_their_server() 
         assert_eq!(code, 0, "{stderr}");
     }
     drop(server);
-}
-
-/// What the admin port answers to a request line.
-async fn admin(address: SocketAddr, line: &str) -> (u16, String) {
-    let mut client = RawClient::connect(address).await.unwrap();
-    let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    let response = client.ask(request).await.unwrap();
-    (response.status, response.text())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
