@@ -63,7 +63,7 @@ pub fn log_e_of(
 ) -> f64 {
     let gain = libm::log(multiple);
     events
-        .filter(|level| level.share.is_split())
+        .filter(|level| level.share.is_split() && level.total() > 0)
         .map(|level| {
             let share = level.share.as_f64();
             let tolerated = libm::log1p(share * (tolerated_ratio - 1.0));

@@ -3,16 +3,16 @@
 //! A bin is at most a sixteenth of its value wide, the same as in what the proxies report; values from
 //! 71 minutes count as that. Written as pairs of a bin and its count, so that a journal stays small.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Counts by bin; empty bins are left out.
+/// Counts by bin, fastest first; empty bins are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(Bin, u64)>", into = "Vec<(Bin, u64)>")]
 pub struct Histogram {
-    bins: BTreeMap<Bin, u64>,
+    bins: Vec<(Bin, u64)>,
 }
 
 /// One bin, by its place from the fastest to the slowest.
@@ -78,26 +78,41 @@ impl From<u16> for Bin {
 impl Histogram {
     pub fn add(&mut self, bin: Bin, count: u64) {
         if count > 0 {
-            let sum = self.bins.entry(bin).or_default();
-            *sum = sum.saturating_add(count);
+            match self.bins.binary_search_by_key(&bin, |&(bin, _)| bin) {
+                Ok(place) => self.bins[place].1 = self.bins[place].1.saturating_add(count),
+                Err(place) => self.bins.insert(place, (bin, count)),
+            }
         }
     }
 
     pub fn merge(&mut self, other: &Self) {
-        for (bin, count) in other.bins() {
-            self.add(bin, count);
+        let mut merged = Vec::with_capacity(self.bins.len().max(other.bins.len()));
+        let (mut ours, mut theirs) = (self.bins().peekable(), other.bins().peekable());
+        while let (Some(&(bin, count)), Some(&(their_bin, their_count))) =
+            (ours.peek(), theirs.peek())
+        {
+            let sum = match bin.cmp(&their_bin) {
+                Ordering::Less => (bin, count),
+                Ordering::Greater => (their_bin, their_count),
+                Ordering::Equal => (bin, count.saturating_add(their_count)),
+            };
+            ours.next_if(|&(bin, _)| bin == sum.0);
+            theirs.next_if(|&(bin, _)| bin == sum.0);
+            merged.push(sum);
         }
+        merged.extend(ours);
+        merged.extend(theirs);
+        self.bins = merged;
     }
 
     /// Fastest first.
     pub fn bins(&self) -> impl DoubleEndedIterator<Item = (Bin, u64)> + '_ {
-        self.bins.iter().map(|(&bin, &count)| (bin, count))
+        self.bins.iter().copied()
     }
 
     pub fn count(&self) -> u64 {
-        self.bins
-            .values()
-            .fold(0, |sum, &count| sum.saturating_add(count))
+        self.bins()
+            .fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -107,7 +122,7 @@ impl Histogram {
     /// Leaves out what took longer than `limit`.
     pub fn truncate(&mut self, limit: Duration) {
         let limit = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
-        self.bins.retain(|bin, _| bin.low() <= limit);
+        self.bins.retain(|(bin, _)| bin.low() <= limit);
     }
 
     /// The value below which a share `q` of the requests lie, as the end of its bin; `None` if there are none.
@@ -124,7 +139,7 @@ impl Histogram {
     }
 
     pub(crate) fn halve(&mut self) {
-        self.bins.retain(|_, count| {
+        self.bins.retain_mut(|(_, count)| {
             *count /= 2;
             *count > 0
         });
@@ -143,7 +158,7 @@ impl From<Vec<(Bin, u64)>> for Histogram {
 
 impl From<Histogram> for Vec<(Bin, u64)> {
     fn from(histogram: Histogram) -> Self {
-        histogram.bins().collect()
+        histogram.bins
     }
 }
 

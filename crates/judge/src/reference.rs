@@ -48,6 +48,8 @@ pub(crate) struct Reference {
     at_least: Vec<f64>,
     /// The first bin of each cell, fastest first.
     cells: Vec<Bin>,
+    /// The share of requests in each cell or slower.
+    reaching: Vec<f64>,
 }
 
 impl Reference {
@@ -85,11 +87,15 @@ impl Reference {
         }
         cells.sort_unstable();
         cells.dedup();
-        Self {
+        let mut reference = Self {
             requests,
             at_least,
             cells,
-        }
+            reaching: Vec::new(),
+        };
+        let lows = reference.cells.iter().map(|bin| bin.low() as f64);
+        reference.reaching = lows.map(|low| reference.at_least(low)).collect();
+        reference
     }
 
     /// The share of requests that take at least as long as so many microseconds.
@@ -104,19 +110,21 @@ impl Reference {
     /// For each cell, how many times as likely it is if `part` of the requests took `times` as long. It never
     /// falls from a cell to the next.
     pub(crate) fn ratios(&self, part: f64, times: f64) -> Vec<f64> {
-        let beyond = |low: f64| {
-            let now = self.at_least(low);
-            (now, now + part * (self.at_least(low / times) - now))
+        let reaching = |(bin, &now): (&Bin, &f64)| {
+            (
+                now,
+                now + part * (self.at_least(bin.low() as f64 / times) - now),
+            )
         };
         // One request more, spread evenly, so that nothing is impossible.
         let spread = 1.0 / self.cells.len() as f64;
         let smooth = |mass: f64| (self.requests * mass.max(0.0) + spread) / (self.requests + 1.0);
         let mut merged: Vec<(f64, f64, usize)> = Vec::with_capacity(self.cells.len());
-        for (index, bin) in self.cells.iter().enumerate() {
-            let (now, then) = beyond(bin.low() as f64);
-            let next = self.cells.get(index + 1);
-            let (now_next, then_next) = next.map_or((0.0, 0.0), |bin| beyond(bin.low() as f64));
-            let mut cell = (smooth(now - now_next), smooth(then - then_next), 1);
+        let mut ends = self.cells.iter().zip(&self.reaching).map(reaching);
+        let mut here = ends.next().unwrap_or_default();
+        for next in ends.chain([(0.0, 0.0)]) {
+            let mut cell = (smooth(here.0 - next.0), smooth(here.1 - next.1), 1);
+            here = next;
             while let Some(&(mass, supposed, cells)) = merged.last()
                 && supposed * cell.0 >= cell.1 * mass
             {

@@ -77,10 +77,12 @@ impl Slowness {
         for (log_e, (_, part, times)) in self.log_es.iter_mut().zip(ALTERNATIVES) {
             let mut sum = 0.0;
             for (cell, ratio) in reference.ratios(part, times).into_iter().enumerate() {
-                let requests = (canary[cell] + stable[cell]) as f64;
-                if requests > 0.0 {
-                    sum += canary[cell] as f64 * libm::log(ratio)
-                        - requests * libm::log1p(share * (ratio - 1.0));
+                let requests = canary[cell] + stable[cell];
+                if canary[cell] > 0 {
+                    sum += canary[cell] as f64 * libm::log(ratio);
+                }
+                if requests > 0 {
+                    sum -= requests as f64 * libm::log(1.0 + share * (ratio - 1.0));
                 }
             }
             log_e.add(sum);

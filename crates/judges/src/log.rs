@@ -182,17 +182,12 @@ impl<'a> Log<'a> {
     /// How often requests fail now on the stable version and on a canary without a fault.
     fn failing(&mut self, forced: bool, repeated: bool) -> [f64; 2] {
         let scenario = self.scenario;
-        let mut failing = scenario.failing;
+        let mut failing = scenario.failing_at(self.now);
         if forced {
             failing = failing.max(0.05);
         }
         if repeated {
             failing = failing.max(0.7);
-        }
-        if let Some(incident) = scenario.incident
-            && (incident.from..incident.until).contains(&self.now)
-        {
-            failing = failing.max(incident.failing);
         }
         let Some(spells) = scenario.spells else {
             return [failing; 2];

@@ -15,8 +15,10 @@
     reason = "results are what this program is for"
 )]
 
+mod calm;
 mod clock;
 mod compare;
+mod draw;
 mod goals;
 mod grid;
 mod histogram;

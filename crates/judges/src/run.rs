@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use judge::BasisPoints;
+use judge::{BasisPoints, Rate};
 
-use crate::clock;
-use crate::rules::Kind;
+use crate::rules::{Kind, serin::Serin};
 use crate::scenario::Scenario;
 use crate::summary::Summary;
-use crate::trial::{Look, Outcome, Rule, Seen, play};
+use crate::trial::{Ending, Look, Rule, Seen, play};
+use crate::{calm, clock};
 
 pub(crate) fn run(scenario: &Scenario, kind: Kind, runs: u64) -> Summary {
     run_with(scenario, runs, || kind.start(scenario))
@@ -23,8 +23,30 @@ pub(crate) fn run_with(
     runs: u64,
     start: impl Fn() -> Box<dyn Rule> + Sync,
 ) -> Summary {
+    Summary::new(each(runs, |seed| play(scenario, &mut *start(), seed)))
+}
+
+/// How often the rule, one of ours, rolls back.
+pub(crate) fn rolled_back(scenario: &Scenario, kind: Kind, runs: u64) -> Rate {
+    let start = || match kind {
+        Kind::SerinSteps => Serin::steps(scenario),
+        _ => Serin::auto(scenario),
+    };
+    let latencies = calm::Bins::of(scenario.latency);
+    let endings = each(runs, |seed| match calm::is_calm(scenario) {
+        true => calm::play(scenario, &latencies, &mut start(), seed),
+        false => play(scenario, &mut start(), seed).ending,
+    });
+    let rolled_back = endings
+        .iter()
+        .filter(|&&ending| ending == Ending::RolledBack);
+    Rate::new(rolled_back.count() as u64, runs)
+}
+
+/// Plays every seed, on as many threads as are allowed.
+fn each<T: Send>(runs: u64, play: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(0);
-    let done: Mutex<Vec<(u64, Outcome)>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<(u64, T)>> = Mutex::new(Vec::new());
     let work = || {
         let mut own = Vec::new();
         loop {
@@ -32,7 +54,7 @@ pub(crate) fn run_with(
             if seed >= runs {
                 break;
             }
-            own.push((seed, play(scenario, &mut *start(), seed)));
+            own.push((seed, play(seed)));
         }
         let mut done = done
             .lock()
@@ -49,7 +71,7 @@ pub(crate) fn run_with(
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_by_key(|&(seed, _)| seed);
-    Summary::new(done.into_iter().map(|(_, outcome)| outcome).collect())
+    done.into_iter().map(|(_, played)| played).collect()
 }
 
 /// What one look costs this thread, on average over a release.

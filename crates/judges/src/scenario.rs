@@ -4,6 +4,8 @@
 //! A scenario is written as the difference from [`CALM`], so that each line of the grid says what is special
 //! about it. Times are in seconds, probabilities between 0 and 1.
 
+use crate::normal;
+
 /// One kind of release.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
@@ -116,6 +118,18 @@ pub(crate) struct ColdStart {
     pub(crate) times: f64,
 }
 
+impl Latency {
+    /// The chance that a request takes less.
+    pub(crate) fn below(self, millis: f64) -> f64 {
+        let log_normal = |median: f64, sigma: f64| normal::above((median / millis).ln() / sigma);
+        match self {
+            Self::Constant => f64::from(u8::from(millis > 50.0)),
+            Self::LogNormal => log_normal(50.0, 0.6),
+            Self::Bimodal => 0.9 * log_normal(20.0, 0.3) + 0.1 * log_normal(300.0, 0.3),
+        }
+    }
+}
+
 pub(crate) const CALM: Scenario = Scenario {
     name: "",
     rate: 100.0,
@@ -143,6 +157,16 @@ pub(crate) const CALM: Scenario = Scenario {
 impl Scenario {
     pub(crate) fn is_healthy(&self) -> bool {
         self.fault == Fault::None
+    }
+
+    /// How often requests of the stable version fail at an instant, but for spells, users and repeats.
+    pub(crate) fn failing_at(&self, now: f64) -> f64 {
+        match self.incident {
+            Some(incident) if (incident.from..incident.until).contains(&now) => {
+                self.failing.max(incident.failing)
+            }
+            _ => self.failing,
+        }
     }
 
     /// How many times the mean rate there is at an instant.

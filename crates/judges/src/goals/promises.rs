@@ -3,7 +3,7 @@
 use super::{Figure, number, percent};
 use crate::grid;
 use crate::rules::Kind;
-use crate::run::run;
+use crate::run::{rolled_back, run};
 use crate::scenario::Scenario;
 use crate::trial::Ending;
 
@@ -15,7 +15,7 @@ pub(super) fn false_rollbacks(runs: u64, tell: &mut dyn FnMut(Figure)) {
             if kind == Kind::SerinSteps && scenario.rate > 100.0 {
                 continue;
             }
-            let rate = run(&scenario, kind, runs).rolled_back();
+            let rate = rolled_back(&scenario, kind, runs);
             let of = format!("{}, {}/s, {}", scenario.name, scenario.rate, kind.name());
             tell(Figure::new(of, percent(&rate), rate.share <= 0.01));
         }

@@ -33,9 +33,12 @@ pub(crate) struct Serin {
     exposure: Exposure,
     /// Not judged yet.
     new: BTreeMap<BasisPoints, Level>,
+    /// Nor this, counted elsewhere.
+    heard: Vec<Level>,
     /// From the end of a request until it is known here.
     delay: f64,
-    arrivals: VecDeque<f64>,
+    /// When requests arrived, and how many.
+    arrivals: VecDeque<(f64, u64)>,
     tick: f64,
     next_tick: f64,
     /// Whether something failed since the share was chosen.
@@ -95,6 +98,7 @@ impl Serin {
                 cap: BasisPoints::new(5000),
             },
             new: BTreeMap::new(),
+            heard: Vec::new(),
             delay: scenario.delay,
             arrivals: VecDeque::new(),
             tick,
@@ -113,6 +117,7 @@ impl Serin {
             true => std::mem::take(&mut self.new).into_values().collect(),
             false => self.new.values_mut().filter_map(take_counts).collect(),
         };
+        levels.append(&mut self.heard);
         levels.sort_by_key(|level| level.share == in_force);
         Batch {
             levels,
@@ -120,13 +125,25 @@ impl Serin {
         }
     }
 
+    /// Takes in requests by counts, all routed in the second from `at`.
+    pub(crate) fn hear(&mut self, at: f64, level: Level) {
+        let Tally { canary, stable } = level.tally;
+        self.doubtful |= canary.failures + stable.failures > 0;
+        if matches!(self.policy, Policy::Auto) {
+            let requests = canary.requests() + stable.requests();
+            self.arrivals.push_back((at, requests));
+        }
+        self.heard.push(level);
+    }
+
     fn measure_rate(&mut self, now: f64) {
         let since = now - self.delay - RATE_WINDOW;
-        while self.arrivals.front().is_some_and(|at| *at < since) {
+        while self.arrivals.front().is_some_and(|&(at, _)| at < since) {
             self.arrivals.pop_front();
         }
         if since >= 0.0 {
-            self.exposure.rate = self.arrivals.len() as f64 / RATE_WINDOW;
+            let requests: u64 = self.arrivals.iter().map(|&(_, requests)| requests).sum();
+            self.exposure.rate = requests as f64 / RATE_WINDOW;
         }
     }
 
@@ -170,7 +187,7 @@ impl Rule for Serin {
 
     fn see(&mut self, seen: &Seen) -> bool {
         if matches!(self.policy, Policy::Auto) {
-            self.arrivals.push_back(seen.at);
+            self.arrivals.push_back((seen.at, 1));
         }
         if seen.forced {
             return false;
