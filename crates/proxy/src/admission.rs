@@ -18,7 +18,7 @@ use crate::counters::Tally;
 use crate::fault::{self, Injected};
 use crate::grpc::Grpc;
 use crate::http1::request::{self, RequestHead};
-use crate::http1::{Body, Malformed, fields};
+use crate::http1::{Body, Malformed, Trailers, fields};
 use crate::listener::Listener;
 use crate::mirror::{self, Copy};
 use crate::node::LocalNode;
@@ -56,6 +56,8 @@ pub(crate) struct Exchange {
     pub(crate) request: Vec<u8>,
     /// What of the body is still to come.
     pub(crate) body: Body,
+    /// What of the body's trailers has come and not gone on.
+    pub(crate) trailers: Trailers,
     /// The body as the head frames it.
     pub(crate) framing: Body,
     /// Longer bodies are refused.
@@ -155,6 +157,7 @@ impl Exchange {
             client: self.client,
             request,
             body: self.body,
+            trailers: Trailers::default(),
             framing: self.framing,
             longest_body: None,
             received: self.received,
@@ -223,10 +226,15 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         _ => 0,
     };
     let rest = &input[head.length..];
-    let mut received = 0;
-    let body_here = match body.decode(rest, |piece| received += piece.len() as u64) {
-        Ok(length) => &rest[..length],
+    let (mut received, mut trailers) = (0, Trailers::default());
+    let passed = match body.pass(rest, Some(&mut received), &mut trailers) {
+        Ok(passed) => passed,
         Err(malformed) => return Some(refused(listener, malformed)),
+    };
+    let body_here = &rest[..passed.used];
+    let begin_body = |request: &mut Vec<u8>| {
+        request.extend_from_slice(&rest[..passed.as_is]);
+        request.extend_from_slice(&passed.trailers);
     };
     let length = head.length + body_here.len();
     let answer = |reply: Reply, flags, mut log: Option<Box<Entry>>| {
@@ -365,7 +373,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         }
     };
     let head_length = request.len();
-    request.extend_from_slice(body_here);
+    begin_body(&mut request);
     let per_request = shorter(own.per_request, timeouts.and_then(|t| t.per_request));
     let idle = shorter(own.idle, timeouts.and_then(|t| t.idle));
     if let (Some(log), To::Cluster(cluster)) = (&mut log, &to) {
@@ -384,6 +392,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
         client: Client::of(&head),
         request,
         body,
+        trailers,
         framing: head.body(),
         longest_body: worker.overload.longest_body,
         received,
@@ -402,7 +411,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     });
     exchange.copy = copy.map(|(place, tally, cluster, mut request)| {
         let head_length = request.len();
-        request.extend_from_slice(body_here);
+        begin_body(&mut request);
         let exchange = Box::new(exchange.copied(cluster, tally, request, head_length));
         Copy { exchange, place }
     });

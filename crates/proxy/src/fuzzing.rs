@@ -9,7 +9,8 @@
 
 use crate::http1::chunked::Chunked;
 use crate::http1::fields::no_lines;
-use crate::http1::{Body, Malformed, request, response};
+use crate::http1::{Body, Malformed, Trailers, may_be_a_trailer, request, response};
+use crate::http2;
 use crate::proxy_protocol;
 use crate::route::path;
 
@@ -80,14 +81,46 @@ pub fn chunked_body(bytes: &[u8]) {
     };
     let whole = decode(std::iter::once(bytes));
     assert_eq!(whole, decode(bytes.chunks(usize::from(piece).max(1))));
-    let mut passed_on = Body::chunked();
+    let passed_on = pass(std::iter::once(bytes));
     assert_eq!(
-        passed_on.advance(bytes).map(|_| passed_on.is_done()),
-        whole.map(|(.., done)| done)
+        passed_on,
+        pass(bytes.chunks(usize::from(piece).max(1))),
+        "what goes on depends on how it came"
     );
 }
 
 /// Either refused at any length, or complete at its own length and at no shorter one.
+    let (Ok(passed_on), Ok((data, _, true))) = (passed_on, whole) else {
+        return;
+    };
+    let mut section = Vec::new();
+    let mut again = Vec::new();
+    let used = Chunked::new().decode_with_trailers(
+        &passed_on,
+        |piece| again.extend_from_slice(piece),
+        |at| section.push(passed_on[at]),
+    );
+    assert_eq!((used, again), (Ok(passed_on.len()), data));
+    for line in section.split(|&byte| byte == b'\n') {
+        assert!(may_be_a_trailer(
+            line.split(|&byte| byte == b':').next().unwrap_or(line)
+        ));
+    }
+}
+
+/// What the next hop gets of a chunked body.
+fn pass<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> Result<Vec<u8>, Malformed> {
+    let (mut body, mut trailers) = (Body::chunked(), Trailers::default());
+    let mut out = Vec::new();
+    for piece in pieces {
+        let passed = body.pass(piece, None, &mut trailers)?;
+        out.extend_from_slice(&piece[..passed.as_is]);
+        out.extend_from_slice(&passed.trailers);
+        if passed.used < piece.len() {
+            break;
+        }
+    }
+    Ok(out)
 pub fn proxy_header(bytes: &[u8]) {
     let whole = proxy_protocol::parse(bytes);
     if let Ok(Some((_, length))) = whole {

@@ -9,9 +9,11 @@ pub(crate) mod fields;
 pub(crate) mod malformed;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod trailers;
 
-pub(crate) use body::Body;
+pub(crate) use body::{Body, Passed};
 pub(crate) use malformed::Malformed;
+pub(crate) use trailers::{Trailers, may_be_a_trailer};
 
 /// How large a head may be; Envoy's default.
 pub(crate) const MAX_HEAD: usize = 60 * 1024;

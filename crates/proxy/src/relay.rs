@@ -13,7 +13,7 @@ use crate::clock::{self, Instant};
 use crate::connection::Connection;
 use crate::exchange::{Expired, Failure, Finished, Times, Tries, outcome_of};
 use crate::http1::response::{self, ResponseHead};
-use crate::http1::{Body, Malformed, fields};
+use crate::http1::{Body, Malformed, Passed, Trailers, fields};
 use crate::overload::is_too_long;
 use crate::socket::Socket;
 use crate::sticky::header;
@@ -30,6 +30,8 @@ pub(crate) struct Relay<'r> {
     tries: &'r mut Tries,
     upload: Upload,
     response: Response,
+    /// Of the response.
+    trailers: Trailers,
     /// Nothing of the request has left yet.
     is_unsent: bool,
     watches_client: bool,
@@ -81,6 +83,7 @@ impl<'r> Relay<'r> {
             tries,
             upload: Upload::Running,
             response: Response::Awaited,
+            trailers: Trailers::default(),
             is_unsent: true,
             watches_client: true,
             client_is_slow: false,
@@ -157,13 +160,14 @@ impl<'r> Relay<'r> {
             let bytes = &scratch[..read];
             let Exchange {
                 body,
+                trailers,
                 log,
                 received,
                 longest_body,
                 ..
             } = &mut *self.exchange;
-            let used = body
-                .advance_counting(bytes, Some(received))
+            let passed = body
+                .pass(bytes, Some(received), trailers)
                 .map_err(Failure::BadBody)?;
             if let Some(log) = log {
                 log.received = *received;
@@ -171,8 +175,10 @@ impl<'r> Relay<'r> {
             if is_too_long(*received, *longest_body) {
                 return Poll::Ready(Err(Failure::BadBody(Malformed::BodyTooLong)));
             }
-            client.unread(&bytes[used..]);
-            if self.upstream.send(cx, &bytes[..used]).is_err() {
+            client.unread(&bytes[passed.used..]);
+            if self.upstream.send(cx, &bytes[..passed.as_is]).is_err()
+                || self.upstream.send(cx, &passed.trailers).is_err()
+            {
                 return Poll::Ready(Ok(Upload::Refused));
             }
         }
@@ -321,9 +327,10 @@ impl<'r> Relay<'r> {
             self.send(cx, &scratch[head_at..body_at])?;
             self.send_unchunked(cx, &mut body, rest)?
         } else {
-            let used = self.advance(&mut body, rest)?;
-            self.send(cx, &scratch[head_at..body_at + used])?;
-            used
+            let passed = self.pass(&mut body, rest)?;
+            self.send(cx, &scratch[head_at..body_at + passed.as_is])?;
+            self.send(cx, &passed.trailers)?;
+            passed.used
         };
         self.upstream.unread(&rest[used..]);
         self.response = Response::Body {
@@ -388,9 +395,10 @@ impl<'r> Relay<'r> {
         let used = if unchunks {
             self.send_unchunked(cx, &mut body, bytes)?
         } else {
-            let used = self.advance(&mut body, bytes)?;
-            self.send(cx, &bytes[..used])?;
-            used
+            let passed = self.pass(&mut body, bytes)?;
+            self.send(cx, &bytes[..passed.as_is])?;
+            self.send(cx, &passed.trailers)?;
+            passed.used
         };
         self.upstream.unread(&bytes[used..]);
         self.response = Response::Body {
@@ -401,9 +409,9 @@ impl<'r> Relay<'r> {
         Poll::Ready(Ok(()))
     }
 
-    fn advance(&mut self, body: &mut Body, bytes: &[u8]) -> Result<usize, Failure> {
+    fn pass(&mut self, body: &mut Body, bytes: &[u8]) -> Result<Passed, Failure> {
         let sent = self.exchange.log.as_mut().map(|log| &mut log.sent);
-        body.advance_counting(bytes, sent)
+        body.pass(bytes, sent, &mut self.trailers)
             .map_err(Failure::BadResponse)
     }
 

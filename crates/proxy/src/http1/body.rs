@@ -1,6 +1,6 @@
 //! How much of a message's body is still to come.
 
-use super::{Malformed, chunked::Chunked};
+use super::{Malformed, Trailers, chunked::Chunked};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -9,6 +9,16 @@ pub(crate) enum Body {
     Chunked(Chunked),
     /// Everything until the sender closes; responses only.
     UntilClose,
+}
+
+/// What of some bytes belongs to a body that goes on in the framing that it came in.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) used: usize,
+    /// So many of the used bytes go on as they are ...
+    pub(crate) as_is: usize,
+    /// ... and this in place of the others: its trailers, once they have come whole.
+    pub(crate) trailers: Vec<u8>,
 }
 
 impl Body {
@@ -41,6 +51,45 @@ impl Body {
             None => self.advance(bytes),
             Some(count) => self.decode(bytes, |piece| *count += piece.len() as u64),
         }
+    }
+
+    /// As `advance_counting`, for who sends the body on: without the trailers that may not be there, which
+    /// are gathered in `trailers` until all have come.
+    pub(crate) fn pass(
+        &mut self,
+        bytes: &[u8],
+        count: Option<&mut u64>,
+        trailers: &mut Trailers,
+    ) -> Result<Passed, Malformed> {
+        let Self::Chunked(chunked) = self else {
+            let used = self.advance_counting(bytes, count)?;
+            return Ok(Passed {
+                used,
+                as_is: used,
+                trailers: Vec::new(),
+            });
+        };
+        let mut nobody_counts = 0;
+        let count = count.unwrap_or(&mut nobody_counts);
+        let mut section_at = (!trailers.is_empty()).then_some(0);
+        let used = chunked.decode_with_trailers(
+            bytes,
+            |piece| *count += piece.len() as u64,
+            |at| {
+                section_at.get_or_insert(at);
+                trailers.push(bytes[at]);
+            },
+        )?;
+        let is_due = chunked.is_done() && section_at.is_some();
+        Ok(Passed {
+            used,
+            as_is: section_at.unwrap_or(used),
+            trailers: if is_due {
+                trailers.finish()
+            } else {
+                Vec::new()
+            },
+        })
     }
 
     /// As `advance`, and gives `data` the content without its framing.

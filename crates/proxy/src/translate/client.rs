@@ -39,12 +39,11 @@ impl<'r> Client<'r> {
         exchange: &mut Exchange,
         leaves: bool,
     ) -> Result<Self, Malformed> {
-        let replay = match &mut exchange.replay {
-            Some(replay) => replay,
-            none => none.insert(first_pieces(&exchange.request, exchange.head_length)?),
-        };
+        if exchange.replay.is_none() {
+            exchange.replay = Some(first_pieces(exchange)?);
+        }
         let mut body = Http1::new(socket, worker, exchange.body, Outgoing::Plain);
-        body.trailers = std::mem::take(&mut replay.partial_trailers);
+        body.trailers = std::mem::take(&mut exchange.trailers);
         Ok(Self::Http1 {
             body,
             facts: exchange.client,
@@ -68,9 +67,7 @@ impl<'r> Client<'r> {
         match self {
             Self::Http1 { body, .. } => {
                 exchange.body = body.incoming;
-                if let Some(replay) = &mut exchange.replay {
-                    replay.partial_trailers = std::mem::take(&mut body.trailers);
-                }
+                exchange.trailers = std::mem::take(&mut body.trailers);
             }
             Self::Http2 { body, .. } if body.is_ended() => exchange.body = Body::EMPTY,
             Self::Http2 { .. } => {}
@@ -160,15 +157,15 @@ pub(crate) fn poll_reset(
     }
 }
 
-fn first_pieces(request: &[u8], head_length: usize) -> Result<Replay, Malformed> {
-    let (head, rest) = request.split_at(head_length);
+/// What came of the body with the head. Trailers that came whole are a frame of their own later.
+fn first_pieces(exchange: &mut Exchange) -> Result<Replay, Malformed> {
+    let (head, rest) = exchange.request.split_at(exchange.head_length);
     let mut lines = fields::no_lines();
     let parsed = request::parse(head, &mut lines)?;
     let mut body = parsed.map_or(Body::EMPTY, |head| head.body());
     let mut replay = Replay::default();
-    let mut trailers = Vec::new();
-    let (data, _) = http1::decode(&mut body, &mut trailers, rest)?;
-    replay.begin(data, trailers);
+    let (data, _) = http1::decode(&mut body, &mut exchange.trailers, rest)?;
+    replay.begin(data);
     Ok(replay)
 }
 

@@ -225,29 +225,6 @@ impl Pump {
     }
 }
 
-/// Whether a field may come after the body: none that frames, directs or ends the message (RFC 9110
-/// section 6.5.1), as the next reader could take it for one that came before.
-pub(crate) fn may_be_a_trailer(name: &str) -> bool {
-    !matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "cookie"
-            | "host"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "expect"
-            | "authorization"
-            | "content-encoding"
-            | "content-type"
-            | "content-range"
-    )
-}
-
 /// What ended the side that takes is told by the side that gives, or by nobody; unless that gave what
 /// cannot be taken.
 fn taker(broken: Broken) -> Stopped {

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::frame::{Broken, Duplex, Frame, may_be_a_trailer};
-use crate::http1::{Body, Malformed};
+use super::frame::{Broken, Duplex, Frame};
+use crate::http1::{Body, Malformed, Trailers, may_be_a_trailer};
 use crate::socket::Socket;
 use crate::worker::Worker;
 
@@ -20,7 +20,7 @@ pub(crate) struct Http1<'s> {
     pub(super) worker: Rc<Worker>,
     pub(super) incoming: Body,
     /// The trailer section, as far as it has come.
-    pub(super) trailers: Vec<u8>,
+    pub(super) trailers: Trailers,
     pub(super) outgoing: Outgoing,
     /// What is sent has no other end.
     pub(super) ends_with_connection: bool,
@@ -52,7 +52,7 @@ impl<'s> Http1<'s> {
             socket,
             worker: Rc::clone(worker),
             incoming,
-            trailers: Vec::new(),
+            trailers: Trailers::default(),
             outgoing,
             ends_with_connection: false,
             takes_no_data: false,
@@ -78,7 +78,7 @@ impl<'s> Http1<'s> {
 /// Reads a piece of a body out of its framing.
 pub(super) fn decode(
     body: &mut Body,
-    trailers: &mut Vec<u8>,
+    trailers: &mut Trailers,
     bytes: &[u8],
 ) -> Result<(Bytes, usize), Malformed> {
     let mut data = Vec::new();
@@ -87,7 +87,7 @@ pub(super) fn decode(
         Body::Chunked(chunked) => chunked.decode_with_trailers(
             bytes,
             |piece| data.extend_from_slice(piece),
-            |byte| trailers.push(byte),
+            |at| trailers.push(bytes[at]),
         )?,
         other => other.decode(bytes, |piece| whole = Bytes::copy_from_slice(piece))?,
     };
@@ -108,8 +108,8 @@ impl Duplex for Http1<'_> {
         let worker = Rc::clone(&self.worker);
         loop {
             if self.incoming.is_done() {
-                let trailers = std::mem::take(&mut self.trailers);
-                return Poll::Ready(parse_trailers(trailers).map_err(Broken::Malformed));
+                let section = self.trailers.take();
+                return Poll::Ready(parse_trailers(section).map_err(Broken::Malformed));
             }
             let mut scratch = worker.scratch.borrow_mut();
             let read = match ready!(self.socket.poll_next(cx, &mut scratch[..WINDOW])) {
@@ -160,7 +160,7 @@ impl Duplex for Http1<'_> {
         if self.outgoing == Outgoing::Chunked {
             self.output.extend_from_slice(b"0\r\n");
             for (name, value) in &trailers {
-                if may_be_a_trailer(name.as_str()) {
+                if may_be_a_trailer(name.as_str().as_bytes()) {
                     write_line(name.as_str(), value.as_bytes(), &mut self.output);
                 }
             }
@@ -213,7 +213,7 @@ fn parse_trailers(mut section: Vec<u8>) -> Result<Option<Frame>, Malformed> {
     let mut trailers = HeaderMap::with_capacity(lines.len());
     for line in lines {
         let (name, value) = field(line).ok_or(Malformed::Trailers)?;
-        if may_be_a_trailer(name.as_str()) {
+        if may_be_a_trailer(name.as_str().as_bytes()) {
             trailers.append(name, value);
         }
     }

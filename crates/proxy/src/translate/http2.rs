@@ -6,7 +6,8 @@ use bytes::Bytes;
 use h2::{RecvStream, SendStream};
 use http::HeaderMap;
 
-use super::frame::{Broken, Duplex, Frame, may_be_a_trailer};
+use super::frame::{Broken, Duplex, Frame};
+use crate::http1::may_be_a_trailer;
 
 #[derive(Debug)]
 pub(crate) struct Http2 {
@@ -94,11 +95,14 @@ impl Duplex for Http2 {
     fn send_trailers(&mut self, mut trailers: HeaderMap) -> Result<(), Broken> {
         let misplaced: Vec<_> = trailers
             .keys()
-            .filter(|name| !may_be_a_trailer(name.as_str()))
+            .filter(|name| !may_be_a_trailer(name.as_str().as_bytes()))
             .cloned()
             .collect();
         for name in misplaced {
             trailers.remove(name);
+        }
+        if trailers.is_empty() {
+            return self.end();
         }
         Ok(self.begun()?.send_trailers(trailers)?)
     }

@@ -14,8 +14,6 @@ pub(crate) struct Replay {
     /// The next of `frames` that this try has to send.
     next: usize,
     is_lost: bool,
-    /// A trailer section that has come in part.
-    pub(super) partial_trailers: Vec<u8>,
 }
 
 impl Replay {
@@ -25,9 +23,8 @@ impl Replay {
     }
 
     /// Begins with what came of an HTTP/1.1 body with its head.
-    pub(super) fn begin(&mut self, data: Bytes, partial_trailers: Vec<u8>) {
+    pub(super) fn begin(&mut self, data: Bytes) {
         self.bytes = data.len();
-        self.partial_trailers = partial_trailers;
         if !data.is_empty() {
             self.frames.push(Frame::Data(data));
         }

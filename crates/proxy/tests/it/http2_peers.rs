@@ -206,6 +206,28 @@ impl Http2Backend {
         Self::serving(echo).await
     }
 
+    /// Answers once the request has ended, with the names of its trailers in a header, its body, and these
+    /// trailers.
+    pub(crate) async fn echoing_trailers(trailers: HeaderMap) -> Self {
+        Self::serving(move |request, mut respond| {
+            let trailers = trailers.clone();
+            async move {
+                let (body, got) = read(request.into_body()).await?;
+                let names = got.map_or("none".to_owned(), |got| {
+                    got.keys()
+                        .map(|name| name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(",")
+                });
+                let response = Response::builder().header("x-got-trailers", names);
+                let mut stream = respond.send_response(response.body(()).unwrap(), false)?;
+                send(&mut stream, &body).await?;
+                stream.send_trailers(trailers)
+            }
+        })
+        .await
+    }
+
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
     }
