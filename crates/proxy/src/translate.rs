@@ -51,6 +51,14 @@ pub(crate) struct Translation<'r> {
     grpc_status: GrpcStatus,
     watches_client: bool,
     times: Times,
+    last_word: Side,
+}
+
+/// Who has sent the last piece of a body; a head answers none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Service,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +133,7 @@ impl<'r> Translation<'r> {
             grpc_status: GrpcStatus::default(),
             watches_client: true,
             times,
+            last_word: Side::Client,
         }
     }
 
@@ -157,8 +166,13 @@ impl<'r> Translation<'r> {
         if let Poll::Ready(finished) = self.poll_download(cx)? {
             return Poll::Ready(Ok(finished));
         }
-        self.times.moved |=
-            std::mem::take(&mut self.up.moved) | std::mem::take(&mut self.down.moved);
+        if std::mem::take(&mut self.down.moved) {
+            self.heard(Side::Service);
+        }
+        // What has gone up in this turn, nothing that came down in it can have answered.
+        if std::mem::take(&mut self.up.moved) {
+            self.heard(Side::Client);
+        }
         if self.watches_client && self.may_watch_client() {
             match self.client.poll_gone(cx) {
                 Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
@@ -169,9 +183,11 @@ impl<'r> Translation<'r> {
         Poll::Pending
     }
 
-    /// An HTTP/1.1 client that is still sending cannot be asked without taking what it sends.
+    /// An HTTP/1.1 client that is still sending cannot be asked without taking what it sends; one that has
+    /// ended its direction of a tunnel may still listen.
     fn may_watch_client(&self) -> bool {
-        matches!(self.client, Client::Http2 { .. }) || !self.upload.is_under_way()
+        matches!(self.client, Client::Http2 { .. })
+            || !(self.upload.is_under_way() || self.response == Answered::Tunnel)
     }
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upload, Failure>> {
@@ -242,6 +258,11 @@ impl<'r> Translation<'r> {
             return Poll::Pending;
         }
         Poll::Ready(Ok(self.finished()))
+    }
+
+    fn heard(&mut self, side: Side) {
+        self.last_word = side;
+        self.times.moved = true;
     }
 
     /// Decides whether this answer is the client's, and if so sends its head.
@@ -372,9 +393,12 @@ impl<'r> Translation<'r> {
         }
     }
 
-    /// Time that the client took, to send its body or to take the response, is not the service's fault.
+    /// Time that the client took, to send its body or to take the response, is not the service's fault. A
+    /// call's messages are whole in themselves: its client may keep its side open and wait, so that there
+    /// whoever spoke last is not the one to blame.
     fn timed_out(&self) -> Failure {
-        let awaits_body = self.upload == Upload::Running && !self.up.is_full();
+        let service_owes = self.exchange.grpc.is_some() && self.last_word == Side::Client;
+        let awaits_body = self.upload == Upload::Running && !self.up.is_full() && !service_owes;
         if awaits_body || self.down.is_full() || self.client.is_slow() {
             Failure::ClientStalled
         } else {

@@ -126,7 +126,6 @@ impl Pump {
         });
         Self {
             pending,
-            moved: true,
             ..Self::default()
         }
     }
@@ -134,7 +133,6 @@ impl Pump {
     /// Nothing is to come, and the receiver knows.
     pub(crate) fn ended() -> Self {
         Self {
-            moved: true,
             is_ended: true,
             ..Self::default()
         }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
@@ -190,4 +191,133 @@ async fn a_status_in_trailers_counts_and_one_at_once_is_tried_again() {
     let observed = proxy.plane.observe().await;
     let outcomes = &observed[0].cells[0].arms[0].outcomes;
     assert_eq!(outcomes.get(&Outcome::Unavailable), Some(&1));
+}
+
+async fn silent_call(service_speaks: bool) -> Outcome {
+    let backend = Http2Backend::serving(move |request, mut respond| async move {
+        let response = Response::builder().header("content-type", "application/grpc");
+        let mut stream = respond.send_response(response.body(()).unwrap(), false)?;
+        let mut body = request.into_body();
+        drop(body.data().await);
+        if service_speaks {
+            stream.send_data(Bytes::from_static(b"\0\0\0\0\0"), false)?;
+        }
+        std::future::pending::<()>().await;
+        drop((stream, body));
+        Ok(())
+    })
+    .await;
+    let mut view = grpc_gateway(backend.address);
+    view.services[0].routes[0].timeouts.idle = Some(Duration::from_millis(100));
+    let proxy = Proxy::running(&view).await;
+    let client = Http2Client::connect(proxy.address).await;
+    let mut request = request("POST", "/t.T/Chat");
+    let content_type = HeaderValue::from_static("application/grpc");
+    request.headers_mut().insert("content-type", content_type);
+    let mut sender = client.sender.clone().ready().await.unwrap();
+    let (_response, mut stream) = sender.send_request(request, false).unwrap();
+    // The client keeps its side open, as a stream in both directions does.
+    stream
+        .send_data(Bytes::from_static(b"\0\0\0\0\0"), false)
+        .unwrap();
+    let mut ended = None;
+    testkit::until("the call is counted", async || {
+        for observed in proxy.plane.observe().await {
+            for outcome in observed.cells[0].arms[0].outcomes.keys() {
+                ended = Some(*outcome);
+            }
+        }
+        ended.is_some()
+    })
+    .await;
+    ended.unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_falls_silent_is_blamed_on_who_owes_the_next_word() {
+    assert_eq!(silent_call(false).await, Outcome::Timeout);
+    assert_eq!(silent_call(true).await, Outcome::Cancelled);
+}
+
+/// Answers every call with its own name as the message.
+async fn named(name: &'static str) -> Http2Backend {
+    Http2Backend::serving(move |_, mut respond| async move {
+        let response = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("x-name", name);
+        let mut stream = respond.send_response(response.body(()).unwrap(), false)?;
+        stream.send_data(Bytes::from_static(b"\0\0\0\0\0"), false)?;
+        let status = (
+            "grpc-status".parse().unwrap(),
+            HeaderValue::from_static("0"),
+        );
+        stream.send_trailers(HeaderMap::from_iter([status]))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn routes_match_by_service_method_and_metadata() {
+    let backends = [
+        named("by method").await,
+        named("by metadata").await,
+        named("by service").await,
+    ];
+    let mut view = grpc_gateway(backends[0].address);
+    let Entry::Gateway { routes } = &mut view.listeners[0].entry else {
+        unreachable!();
+    };
+    routes[0].matches = any();
+    let canary = HeaderMatch {
+        name: "x-fleet".into(),
+        invert: false,
+        value: ValueMatch::Exact("canary".into()),
+    };
+    let matches = [
+        (PathMatch::Exact("/t.T/Echo".into()), vec![]),
+        (PathMatch::Prefix("/t.T/".into()), vec![canary]),
+        (PathMatch::Prefix("/t.T/".into()), vec![]),
+    ];
+    let (route, cluster) = (view.services[0].routes[0].clone(), view.clusters[0].clone());
+    view.services[0].routes.clear();
+    view.clusters.clear();
+    for (number, ((path, headers), backend)) in matches.into_iter().zip(&backends).enumerate() {
+        let mut route = route.clone();
+        route.name = format!("route-{number}");
+        route.matches = RequestMatch {
+            path,
+            headers,
+            ..any()
+        };
+        route.split.id = format!("{}-{number}", route.split.id);
+        route.split.targets[0].cluster = number;
+        view.services[0].routes.push(route);
+        let mut cluster = cluster.clone();
+        cluster.name = format!("cluster-{number}");
+        let Discovery::Static { endpoints } = &mut cluster.discovery else {
+            unreachable!();
+        };
+        endpoints[0].address = backend.address;
+        view.clusters.push(cluster);
+    }
+    let proxy = Proxy::running(&view).await;
+    let client = Http2Client::connect(proxy.address).await;
+    for (path, metadata, expected) in [
+        ("/t.T/Echo", "canary", Some("by method")),
+        ("/t.T/Chat", "canary", Some("by metadata")),
+        ("/t.T/Chat", "stable", Some("by service")),
+        ("/t.Other/Echo", "canary", None),
+    ] {
+        let mut request = request("POST", path);
+        let headers = request.headers_mut();
+        headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+        headers.insert("x-fleet", HeaderValue::from_static(metadata));
+        let answer = client.ask(request, Some((b"", None))).await.unwrap();
+        assert_eq!(answer.header("x-name"), expected, "{path} {metadata}");
+        let status = match expected {
+            Some(_) => answer.trailer("grpc-status"),
+            None => answer.header("grpc-status"),
+        };
+        assert_eq!(status, Some(if expected.is_some() { "0" } else { "12" }));
+    }
 }
