@@ -422,7 +422,7 @@ fn refused(listener: &Listener, malformed: Malformed) -> Admission {
     let mut admission = Admission::refused(malformed);
     let (node, index) = listener.routing();
     if let (Admission::Answer { reply, log, .. }, Some(to)) = (&mut admission, node.log(index)) {
-        let mut entry = to.begin(clock::now(), "HTTP/1.1", |_| None);
+        let mut entry = to.begin(clock::now(), Some("HTTP/1.1"), |_| None);
         entry.answered_here(reply, Flags::BAD_REQUEST);
         *log = Some(entry);
     }
@@ -438,7 +438,7 @@ fn entry(
     started: Instant,
 ) -> Box<Entry> {
     let protocol = if head.is_11 { "HTTP/1.1" } else { "HTTP/1.0" };
-    let mut entry = log.begin(started, protocol, |name| match name {
+    let mut entry = log.begin(started, Some(protocol), |name| match name {
         ":method" => Some(head.method.into()),
         ":path" => Some(path_and_query.into()),
         ":authority" => Some(head.target.authority.text.into()),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use view::ProxyVersion;
 use view::observe::Outcome;
 
+use crate::access_log::{Entry, Flags};
 use crate::clock::{self, Instant};
 use crate::counters::Tally;
 use crate::endpoint::{Endpoint, InFlight};
@@ -37,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// Why a connection reached nobody.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(crate) enum Refused {
     #[error("no route over TCP, or all weights are 0")]
     NoRoute,
     #[error("the listener's connection pool is full")]
@@ -66,6 +67,8 @@ struct Call {
     idle: Option<Duration>,
     started: Instant,
     _admitted: Admitted,
+    /// Its line in the listener's access log.
+    log: Option<Box<Entry>>,
 }
 
 /// Carries one connection to its end, after its PROXY header and its TLS handshake.
@@ -99,6 +102,14 @@ impl Call {
         let (client, peer, admitted) = inbound.into_socket();
         let (node, index) = listener.routing();
         let program = &node.program;
+        let mut log = node
+            .log(index)
+            .map(|log| log.begin(started, None, |_| None));
+        if let Some(log) = &mut log {
+            log.client = Some(peer.remote);
+            // Until one has been found.
+            log.flags = Flags::NO_ROUTE;
+        }
         let destination = program.tcp_destination(index).ok_or(Refused::NoRoute)?;
         let (cluster, tally, idle) = match destination {
             TcpDestination::Local { cluster } => (cluster, None, None),
@@ -111,6 +122,9 @@ impl Call {
                 (cluster, Some(tally), routed.timeouts.idle)
             }
         };
+        if let Some(log) = &mut log {
+            log.cluster = Some(program.clusters[cluster].name.clone());
+        }
         let idle = [idle, program.listeners[index].timeouts.idle];
         Ok(Self {
             idle: idle.into_iter().flatten().min(),
@@ -124,6 +138,7 @@ impl Call {
             tally,
             started,
             _admitted: admitted,
+            log,
         })
     }
 
@@ -136,9 +151,17 @@ impl Call {
             if let Some(tally) = &mut self.tally {
                 tally.end_with(outcome::of_refusal(refused), None);
             }
+            if let Some(log) = &mut self.log {
+                log.flags = Flags::of_refusal(refused);
+            }
         })?;
         let connected = clock::now();
         let ended = self.pass(upstream).await;
+        if let Some(log) = &mut self.log {
+            log.flags = Flags::of_end(&ended.how);
+            log.received = ended.from_client.bytes;
+            log.sent = ended.from_upstream.bytes;
+        }
         let outcome = outcome::of_end(&ended);
         if let Some(outliers) = self.node.clusters[self.cluster].outliers() {
             match outcome {
@@ -179,7 +202,7 @@ impl Call {
         slot.map(Some).ok_or(Refused::Cut)
     }
 
-    async fn connect(&self) -> Result<(Rc<Endpoint>, InFlight, Socket), Refused> {
+    async fn connect(&mut self) -> Result<(Rc<Endpoint>, InFlight, Socket), Refused> {
         self.timer.set(None);
         let cluster = &self.node.clusters[self.cluster];
         let settings = &self.node.program.clusters[self.cluster];
@@ -194,6 +217,9 @@ impl Call {
                 virtual_node: settings.virtual_node.clone(),
             })?;
             let in_flight = endpoint.begin();
+            if let Some(log) = &mut self.log {
+                log.upstream = Some(endpoint.shared.address);
+            }
             let connecting = outbound::connect(
                 endpoint.shared.address,
                 settings.connect_timeout,

@@ -49,6 +49,7 @@ pub(crate) enum End {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Direction {
+    pub(crate) bytes: u64,
     pub(crate) first_byte: Option<Instant>,
     pub(crate) last_byte: Option<Instant>,
     /// When its sender said that nothing more would come.
@@ -70,6 +71,7 @@ impl Direction {
         ended: Option<Instant>,
     ) -> Self {
         Self {
+            bytes: 0,
             first_byte,
             last_byte,
             ended,
@@ -183,6 +185,7 @@ fn poll_copy(
         }
         direction.first_byte.get_or_insert(now);
         direction.last_byte = Some(now);
+        direction.bytes += read as u64;
         to.send(cx, &scratch[..read]).map_err(Broken::To)?;
     }
 }

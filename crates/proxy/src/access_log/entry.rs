@@ -42,7 +42,8 @@ pub(crate) struct Entry {
     request: Vec<Option<Box<str>>>,
     response: Vec<Option<Box<str>>>,
     answered: Option<Instant>,
-    pub(crate) protocol: &'static str,
+    /// None where bytes have no meaning.
+    pub(crate) protocol: Option<&'static str>,
     pub(crate) client: Option<SocketAddr>,
     pub(crate) status: Option<u16>,
     pub(crate) grpc_status: Option<u8>,
@@ -87,7 +88,7 @@ impl Log {
     pub(crate) fn begin<'a>(
         self: &Rc<Self>,
         started: Instant,
-        protocol: &'static str,
+        protocol: Option<&'static str>,
         field: impl Fn(&str) -> Option<Cow<'a, str>>,
     ) -> Box<Entry> {
         let request = self.format.request.iter().map(|name| keep(field(name)));
@@ -230,7 +231,7 @@ impl Entry {
         };
         match operator {
             Operator::StartTime(format) => owned(format.format(self.started_at)),
-            Operator::Protocol => borrowed(Some(self.protocol)),
+            Operator::Protocol => borrowed(self.protocol),
             // Envoy writes 0 where nobody was answered.
             Operator::ResponseCode => Value::Number(self.status.unwrap_or_default().into()),
             // Envoy writes its dash even where nothing is null.

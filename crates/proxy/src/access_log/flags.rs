@@ -1,6 +1,8 @@
 //! Why a request did not end as its client wished, in the short words of Envoy's `%RESPONSE_FLAGS%`.
 
 use crate::exchange::Failure;
+use crate::tcp::Refused;
+use crate::tunnel::End;
 
 /// At most two: what went wrong, and that it had been tried before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,29 @@ impl Flags {
         Self {
             reason,
             retries_used_up,
+        }
+    }
+
+    /// Of a connection over TCP that reached nobody; only its tries use themselves up.
+    pub(crate) fn of_refusal(refused: &Refused) -> Self {
+        match refused {
+            Refused::NoRoute => Self::NO_ROUTE,
+            Refused::NoEndpoint { .. } => Self::NO_ENDPOINT,
+            Refused::NoTurn => Self::OVERFLOW,
+            Refused::Connect { .. } => Self {
+                reason: Some("UF"),
+                retries_used_up: true,
+            },
+            Refused::Cut => Self::of("DC"),
+        }
+    }
+
+    /// Of a connection over TCP that was carried; Envoy is silent about its client and about time-outs.
+    pub(crate) fn of_end(how: &End) -> Self {
+        match how {
+            End::UpstreamBroke(_) => Self::of("UR"),
+            End::Cut => Self::of("DC"),
+            End::Finished | End::ClientBroke(_) | End::Idle => Self::default(),
         }
     }
 

@@ -89,7 +89,7 @@ impl Stream {
         };
         worker.recycle(head);
         if let Some(log) = admission.as_mut().and_then(Admission::log) {
-            log.protocol = "HTTP/2";
+            log.protocol = Some("HTTP/2");
             log.client = Some(self.place.0.peer);
         }
         match admission {

@@ -2,11 +2,16 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response};
 use testkit::Backend;
 use testkit::backend::with_status;
-use view::{AccessLog, AccessLogFormat, NodeView};
+use tokio::io::AsyncReadExt;
+use view::{AccessLog, AccessLogFormat, NodeView, Protocol};
 
-use crate::mesh::{Proxy, gateway, gateway_to};
+use crate::http2_peers::{Http2Backend, Http2Client, read, request, send};
+use crate::mesh::{Proxy, gateway, gateway_to, nobody};
+use crate::tcp::{echoing, reset, serving, tcp};
 
 fn logging(mut view: NodeView, path: &Path, format: AccessLogFormat) -> NodeView {
     view.listeners[0].access_log = Some(AccessLog {
@@ -116,6 +121,8 @@ async fn the_default_line_tells_what_went_wrong_too() {
     let request = "GET /empty HTTP/1.1\r\nHost: crystal.local\r\nUser-Agent: agent\r\nX-Request-Id: r-1\r\n\r\n";
     let answer = proxy.ask(request).await;
     assert_eq!(answer.status, 503);
+    // Another worker may have the next connection, and write sooner.
+    lines(&path, 1).await;
     proxy.ask("nonsense\r\n\r\n").await;
     let lines = lines(&path, 2).await;
     let (time, rest) = lines[0].split_once("] ").unwrap();
@@ -164,5 +171,124 @@ async fn a_format_that_is_not_understood_is_refused_and_requests_go_on() {
     assert!(
         refusals[0].reason.contains("%NOTHING% is no command"),
         "{refusals:?}"
+    );
+}
+
+/// As Envoy 1.40 wrote it, with the endpoint for `{up}`, for the same connections.
+#[tokio::test]
+async fn connections_over_tcp_are_logged_as_envoy_logs_them() {
+    const FORMAT: &str = "%PROTOCOL%|%REQ(:METHOD)%|%RESPONSE_CODE%|%RESPONSE_FLAGS%|%BYTES_RECEIVED%|\
+        %BYTES_SENT%|%RESPONSE_DURATION%|%RESPONSE_TX_DURATION%|%RESP(X)%|%UPSTREAM_HOST%|%ROUTE_NAME%|\
+        %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%|%GRPC_STATUS%\n";
+    let answering = echoing().await;
+    let breaking = serving(|mut stream| async move {
+        reset(&stream);
+        drop(stream.read(&mut [0; 5]).await);
+    })
+    .await;
+    let leaving = serving(|mut stream| async move { drop(stream.read(&mut [0; 5]).await) }).await;
+    let directory = tempfile::tempdir().unwrap();
+    for (name, endpoints, said, expected) in [
+        (
+            "answers",
+            vec![answering],
+            "hello",
+            "-|-|0|-|5|5|-|-|-|{up}|-|127.0.0.1|-",
+        ),
+        (
+            "breaks",
+            vec![breaking],
+            "hello",
+            "-|-|0|UR|5|0|-|-|-|{up}|-|127.0.0.1|-",
+        ),
+        (
+            "hangs up",
+            vec![leaving],
+            "hello",
+            "-|-|0|-|5|0|-|-|-|{up}|-|127.0.0.1|-",
+        ),
+        (
+            "nobody",
+            vec![nobody()],
+            "",
+            "-|-|0|UF,URX|0|0|-|-|-|{up}|-|127.0.0.1|-",
+        ),
+        (
+            "no endpoint",
+            vec![],
+            "",
+            "-|-|0|UH|0|0|-|-|-|-|-|127.0.0.1|-",
+        ),
+    ] {
+        let path = directory.path().join(name);
+        let format = AccessLogFormat::Text(FORMAT.to_owned());
+        let view = logging(tcp(&[("v", 1, &endpoints)]), &path, format);
+        let proxy = Proxy::running(&view).await;
+        let mut client = proxy.client().await;
+        client.send(said).await.unwrap();
+        if name == "answers" {
+            client.read_until(b"hello").await.unwrap();
+        } else {
+            client.read_to_end().await;
+        }
+        drop(client);
+        let up = endpoints
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert_eq!(
+            lines(&path, 1).await,
+            [expected.replace("{up}", &up)],
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn requests_over_http2_and_calls_are_logged_with_what_is_theirs() {
+    const FORMAT: &str = "%PROTOCOL%|%REQ(:METHOD)%|%REQ(:PATH)%|%REQ(:AUTHORITY)%|%RESPONSE_CODE%|\
+        %GRPC_STATUS%|%BYTES_RECEIVED%|%BYTES_SENT%|%RESPONSE_FLAGS%|%UPSTREAM_HOST%\n";
+    let backend = Http2Backend::serving(|request, mut respond| async move {
+        let is_call = request.headers().contains_key("grpc-timeout");
+        let content_type = request.headers()["content-type"].clone();
+        let (body, _) = read(request.into_body()).await?;
+        let response = Response::builder().header("content-type", content_type);
+        let mut stream = respond.send_response(response.body(()).unwrap(), false)?;
+        send(&mut stream, &body).await?;
+        if is_call {
+            let status = (
+                "grpc-status".parse().unwrap(),
+                HeaderValue::from_static("5"),
+            );
+            stream.send_trailers(HeaderMap::from_iter([status]))
+        } else {
+            stream.send_data(Bytes::new(), true)
+        }
+    })
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("access.log");
+    let mut view = gateway_to(backend.address);
+    view.clusters[0].protocol = Protocol::Http2;
+    let format = AccessLogFormat::Text(FORMAT.to_owned());
+    let proxy = Proxy::running(&logging(view, &path, format)).await;
+    let client = Http2Client::connect(proxy.address).await;
+    let mut plain = request("POST", "/plain?x");
+    let text = HeaderValue::from_static("text/plain");
+    plain.headers_mut().insert("content-type", text);
+    client.ask(plain, Some((b"abc", None))).await.unwrap();
+    lines(&path, 1).await;
+    let mut call = request("POST", "/t.T/Echo");
+    let headers = call.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-timeout", HeaderValue::from_static("5S"));
+    client.ask(call, Some((b"\0\0\0\0\0", None))).await.unwrap();
+    let expected = [
+        "HTTP/2|POST|/plain?x|crystal.local|200|-|3|3|-|{up}",
+        "HTTP/2|POST|/t.T/Echo|crystal.local|200|5|5|5|-|{up}",
+    ];
+    assert_eq!(
+        lines(&path, 2).await,
+        expected.map(|line| line.replace("{up}", &backend.address.to_string()))
     );
 }

@@ -14,7 +14,7 @@ use view::*;
 use crate::mesh::{Proxy, nobody, node};
 
 /// A listener whose connections go to one service over TCP.
-fn tcp(arms: &[(&str, u32, &[SocketAddr])]) -> NodeView {
+pub(crate) fn tcp(arms: &[(&str, u32, &[SocketAddr])]) -> NodeView {
     over_tcp(node(Entry::Service { service: 0 }, arms))
 }
 
@@ -27,7 +27,7 @@ fn over_tcp(mut view: NodeView) -> NodeView {
 }
 
 /// Accepts connections and does with each what it is told.
-async fn serving<F>(handler: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+pub(crate) async fn serving<F>(handler: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -42,7 +42,7 @@ where
 }
 
 /// Sends back what it gets, and ends when the client has.
-async fn echoing() -> SocketAddr {
+pub(crate) async fn echoing() -> SocketAddr {
     serving(|mut stream| async move {
         let (mut read, mut write) = stream.split();
         drop(copy(&mut read, &mut write).await);
@@ -60,7 +60,7 @@ async fn saying(name: &'static str) -> SocketAddr {
     .await
 }
 
-fn reset(stream: &TcpStream) {
+pub(crate) fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream)
         .set_linger(Some(Duration::ZERO))
         .unwrap();
