@@ -148,6 +148,7 @@ impl Downstream for Connection {
             Upstream::Http1(socket) => Relay::new(self, socket, exchange, tries, now).run().await,
             Upstream::Http2(lease) => {
                 let leaves = self.is_leaving();
+                let wants_websocket = exchange.client.wants_websocket;
                 let client =
                     translate::Client::http1(&self.worker, &mut self.client, exchange, leaves)
                         .map_err(Failure::BadBody)?;
@@ -156,7 +157,17 @@ impl Downstream for Connection {
                 let translation =
                     Translation::new(listener, timer, client, service, exchange, tries, now);
                 // In a box: few connections lead to HTTP/2 services.
-                Box::pin(translation.run()).await
+                let relaying = Box::pin(translation.run());
+                if !wants_websocket {
+                    return relaying.await;
+                }
+                self.entered.is_long_lived(&self.timer);
+                let (worker, listener) = (Rc::clone(&self.worker), Rc::clone(&self.listener));
+                let overstays = Box::pin(self.moves.overstays(&worker, &listener));
+                tokio::select! {
+                    finished = relaying => finished,
+                    () = overstays => Err(Failure::Cut),
+                }
             }
         }
     }

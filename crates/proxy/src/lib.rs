@@ -55,6 +55,7 @@ mod timers;
 mod tls;
 mod translate;
 mod tunnel;
+mod websocket;
 mod worker;
 
 pub use balancing::Balancing;

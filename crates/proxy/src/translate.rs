@@ -330,7 +330,10 @@ impl<'r> Translation<'r> {
     fn switch(&mut self, response: Response<()>) -> Result<(), Failure> {
         self.has_answered();
         let (parts, ()) = response.into_parts();
-        self.client.become_tunnel(parts.headers).map_err(gone)?;
+        let status = self.client.become_tunnel(parts.headers).map_err(gone)?;
+        if let Some(log) = &mut self.exchange.log {
+            log.answered(status.as_u16(), clock::now(), |_| None);
+        }
         self.service.become_tunnel();
         self.response = Answered::Tunnel;
         self.upload = Upload::Running;

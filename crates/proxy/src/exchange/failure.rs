@@ -41,7 +41,9 @@ pub(crate) enum Failure {
     NoTurn,
     #[error("the request's body is not valid: {0}")]
     BadBody(Malformed),
-    #[error("WebSocket to a service that speaks HTTP/2 is not supported")]
+    #[error(
+        "the service takes no WebSocket over HTTP/2: its settings lack SETTINGS_ENABLE_CONNECT_PROTOCOL"
+    )]
     NoWebSocket,
     #[error("the request cannot be said in HTTP/2: {0}")]
     Untranslatable(&'static str),

@@ -49,6 +49,10 @@ struct Channel {
     state: RefCell<State>,
     /// The state is no longer `Opening`.
     opened: Notify,
+    /// The peer has answered something, and so has said its settings before.
+    is_greeted: Cell<bool>,
+    /// It has, or is gone.
+    greeted: Notify,
     streams: Cell<usize>,
     since: Instant,
     idle_since: Cell<Instant>,
@@ -74,7 +78,7 @@ enum State {
 pub(crate) struct Lease {
     pub(crate) channel: SendRequest<Bytes>,
     pub(crate) address: SocketAddr,
-    _place: Place,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -117,7 +121,7 @@ impl Channels {
         let lease = Lease {
             channel,
             address,
-            _place: place,
+            place,
         };
         Ok((lease, was_open))
     }
@@ -146,11 +150,30 @@ impl Channels {
     }
 }
 
+impl Lease {
+    /// Whether streams may become WebSockets (RFC 8441 section 3), once the peer's settings have come.
+    pub(crate) async fn takes_websockets(&self) -> Result<bool, Failure> {
+        let channel = &self.place.0;
+        loop {
+            let greeted = channel.greeted.notified();
+            if channel.is_greeted.get() {
+                return Ok(self.channel.is_extended_connect_protocol_enabled());
+            }
+            if channel.is_closed() {
+                return Err(Failure::Broken { unsent: true });
+            }
+            greeted.await;
+        }
+    }
+}
+
 impl Channel {
     fn new(now: Instant, is_retired: bool) -> Self {
         Self {
             state: RefCell::new(State::Opening),
             opened: Notify::new(),
+            is_greeted: Cell::new(false),
+            greeted: Notify::new(),
             streams: Cell::new(0),
             since: now,
             idle_since: Cell::new(now),
@@ -263,6 +286,7 @@ impl Channel {
         if let Some(connection) = connection {
             self.drive(connection).await;
             self.close();
+            self.greeted.notify_waiters();
         }
     }
 
@@ -274,8 +298,11 @@ impl Channel {
     {
         let mut pings = connection.ping_pong();
         let mut connection = pin!(connection);
-        let mut next = clock::now() + PING_INTERVAL;
-        let mut awaits_pong = false;
+        let greeting = pings
+            .as_mut()
+            .map(|pings| pings.send_ping(h2::Ping::opaque()));
+        let mut awaits_pong = matches!(greeting, Some(Ok(())));
+        let mut next = clock::now() + PING_TIMEOUT;
         loop {
             let mut alarm = pin!(tokio::time::sleep_until(next));
             let ended = poll_fn(|cx| {
@@ -290,6 +317,8 @@ impl Channel {
                     && pings.poll_pong(cx).is_ready()
                 {
                     awaits_pong = false;
+                    self.is_greeted.set(true);
+                    self.greeted.notify_waiters();
                 }
                 alarm.as_mut().poll(cx).map(|()| false)
             })

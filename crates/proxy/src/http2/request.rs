@@ -14,6 +14,7 @@ use crate::cluster::LocalCluster;
 use crate::exchange::Failure;
 use crate::http1::{Malformed, fields, request};
 use crate::translate::field;
+use crate::websocket;
 
 /// Appends the head in HTTP/1.1. `is_whole`: no body follows.
 pub(super) fn write_head(
@@ -141,6 +142,14 @@ pub(crate) fn from_head(
         None => Scheme::HTTP,
     };
     *request.uri_mut() = uri(scheme, &head, endpoint)?;
+    if exchange.client.wants_websocket {
+        if head.method != "GET" {
+            return Err(Failure::Untranslatable("a WebSocket begins with GET"));
+        }
+        *request.method_mut() = Method::CONNECT;
+        let websocket = h2::ext::Protocol::from_static("websocket");
+        request.extensions_mut().insert(websocket);
+    }
     let headers = request.headers_mut();
     headers.reserve(head.lines.len());
     for (index, line) in head.lines.iter().enumerate() {
@@ -152,6 +161,9 @@ pub(crate) fn from_head(
                 field(line).ok_or(Failure::Untranslatable("a field is not valid"))?;
             headers.append(name, value);
         }
+    }
+    if exchange.client.wants_websocket {
+        headers.remove(websocket::KEY);
     }
     if exchange.grpc.is_some() {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));

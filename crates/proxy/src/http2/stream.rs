@@ -23,6 +23,7 @@ use crate::proxy_protocol::Ends;
 use crate::reply::Reply;
 use crate::timers::Timer;
 use crate::translate::{self, Http2, Service, Translation, poll_reset};
+use crate::websocket;
 use crate::worker::Worker;
 
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Stream {
         let protocol = parts.extensions.get::<h2::ext::Protocol>();
         let websocket_key = match protocol.map(h2::ext::Protocol::as_str) {
             None => None,
-            Some("websocket") => Some(websocket_key(&worker)),
+            Some("websocket") => Some(websocket::key(&mut worker.rng.borrow_mut())),
             Some(other) => {
                 return Err(Reply::new(
                     501,
@@ -149,19 +150,6 @@ fn grpc_answer(reply: &Reply, status: u8) -> Response<()> {
     }
     reply.add_to(headers);
     response
-}
-
-/// What an HTTP/1.1 service answers to, to show that it knows WebSocket; nobody looks at the answer, as
-/// the client asked without one (RFC 8441 section 5.1).
-fn websocket_key(worker: &Worker) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut rng = worker.rng.borrow_mut();
-    let mut key: String = (0..21)
-        .map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())]))
-        .collect();
-    // Sixteen bytes are 21 digits and two bits.
-    key.push(char::from(ALPHABET[rng.usize(..4) * 16]));
-    key + "=="
 }
 
 impl Downstream for Stream {

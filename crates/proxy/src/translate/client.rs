@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
-use http::Response;
 use http::header::{CONTENT_LENGTH, HeaderMap, SEC_WEBSOCKET_ACCEPT};
+use http::{Response, StatusCode};
 
 use super::frame::{Broken, Duplex};
 use super::http1::{self, Http1, Outgoing};
@@ -15,6 +15,8 @@ use super::replay::Replay;
 use crate::admission::{Client as Facts, Exchange};
 use crate::http1::{Body, Malformed, fields, request};
 use crate::socket::Socket;
+use crate::sticky::header;
+use crate::websocket;
 use crate::worker::Worker;
 
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) enum Client<'r> {
         facts: Facts,
         /// The response is to be the connection's last.
         leaves: bool,
+        /// What a WebSocket is to be granted with.
+        accept: Option<String>,
     },
     Http2 {
         body: &'r mut Http2,
@@ -48,6 +52,7 @@ impl<'r> Client<'r> {
             body,
             facts: exchange.client,
             leaves,
+            accept: websocket_accept(exchange)?,
         })
     }
 
@@ -122,6 +127,7 @@ impl<'r> Client<'r> {
                 body,
                 facts,
                 leaves,
+                ..
             } => Ok(send_head(body, *facts, &response, is_last, *leaves)),
             Self::Http2 { body, respond } => {
                 body.outgoing = Some(respond.send_response(response, is_last)?);
@@ -130,19 +136,44 @@ impl<'r> Client<'r> {
         }
     }
 
-    /// Grants the WebSocket that the client asked for; from here on bytes have no meaning. Only clients
-    /// of HTTP/2 come here: for the others a switch is a tunnel between two sockets.
-    pub(super) fn become_tunnel(&mut self, mut headers: HeaderMap) -> Result<(), Broken> {
-        let Self::Http2 { body, respond } = self else {
-            return Err(Broken::Gone);
-        };
-        // The proof that the HTTP/1.1 handshake asks for has no place in HTTP/2 (RFC 8441).
-        headers.remove(SEC_WEBSOCKET_ACCEPT);
+    /// Grants the WebSocket that the client asked for; from here on bytes have no meaning. Returns the status
+    /// that says so.
+    pub(super) fn become_tunnel(&mut self, mut headers: HeaderMap) -> Result<StatusCode, Broken> {
         let mut response = Response::new(());
+        // The proof that the HTTP/1.1 handshake asks for has no place in HTTP/2 (RFC 8441), and a tunnel
+        // no length.
+        headers.remove(SEC_WEBSOCKET_ACCEPT);
+        headers.remove(CONTENT_LENGTH);
         *response.headers_mut() = headers;
-        body.outgoing = Some(respond.send_response(response, false)?);
-        Ok(())
+        match self {
+            Self::Http1 { body, accept, .. } => {
+                let status = StatusCode::SWITCHING_PROTOCOLS;
+                *response.status_mut() = status;
+                let accept = accept.take().unwrap_or_default();
+                let accept = format!("sec-websocket-accept: {accept}\r\n");
+                write_head(&response, &[fields::WEBSOCKET, &accept], &mut body.output);
+                body.become_tunnel();
+                Ok(status)
+            }
+            Self::Http2 { body, respond } => {
+                body.outgoing = Some(respond.send_response(response, false)?);
+                Ok(StatusCode::OK)
+            }
+        }
     }
+}
+
+/// What proves to the client that its request for a WebSocket was understood, if it is one.
+fn websocket_accept(exchange: &Exchange) -> Result<Option<String>, Malformed> {
+    if !exchange.client.wants_websocket {
+        return Ok(None);
+    }
+    let mut lines = fields::no_lines();
+    let head = request::parse(&exchange.request[..exchange.head_length], &mut lines)?;
+    let key = head.and_then(|head| header(head.lines, websocket::KEY).next());
+    let key = key.and_then(|key| str::from_utf8(key).ok());
+    key.map(|key| Some(websocket::accept(key.trim())))
+        .ok_or(Malformed::Field)
 }
 
 /// Ready when the client has given the stream up.

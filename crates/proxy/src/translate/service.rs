@@ -103,13 +103,10 @@ impl<'r> Service<'r> {
             } => {
                 let unsent = |_| Failure::Broken { unsent: true };
                 ready!(lease.channel.poll_ready(cx)).map_err(unsent)?;
-                if exchange.client.wants_websocket {
-                    return Poll::Ready(Err(Failure::NoWebSocket));
-                }
                 let request = http2::request::from_head(head, exchange, lease.address)?;
                 let (answer, outgoing) = lease
                     .channel
-                    .send_request(request, is_last)
+                    .send_request(request, is_last && !exchange.client.wants_websocket)
                     .map_err(unsent)?;
                 *response = Some(answer);
                 body.outgoing = Some(outgoing);
@@ -136,6 +133,9 @@ impl<'r> Service<'r> {
                 let is_last = incoming.is_end_stream();
                 body.incoming = Some(incoming);
                 let response = Response::from_parts(parts, ());
+                if wants_websocket && response.status().is_success() {
+                    return Poll::Ready(Ok(Answer::Switched(response)));
+                }
                 Poll::Ready(Ok(Answer::Final(Final {
                     response,
                     is_last,

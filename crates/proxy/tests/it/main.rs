@@ -23,6 +23,7 @@ mod http2_smuggling;
 mod mesh;
 mod mirroring;
 mod names;
+mod http2_websockets;
 mod observations;
 mod outliers;
 mod overload;
