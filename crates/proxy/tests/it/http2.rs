@@ -9,6 +9,7 @@ use view::*;
 
 use crate::http2_peers::{Answer, Http2Backend, Http2Client, request};
 use crate::mesh::{Proxy, gateway_to, options, retrying};
+use crate::tls::foreign::curl;
 
 /// A gateway to a service that speaks HTTP/2.
 fn to_http2(address: std::net::SocketAddr) -> NodeView {
@@ -420,5 +421,24 @@ async fn a_client_may_speak_first_on_a_websocket() {
         let echo = within("an echo", body.data()).await.unwrap().unwrap();
         assert_eq!(echo, format!("echo {word}"));
         body.flow_control().release_capacity(echo.len()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn curl_begins_in_http2_and_by_an_upgrade_stays_in_http1() {
+    let backend = http1_echo().await;
+    let proxy = Proxy::running(&gateway_to(backend.address)).await;
+    let url = format!("http://{}/", proxy.address);
+    let shown = [
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_version} %{http_code}",
+        &url,
+    ];
+    // `--http2` offers `Upgrade: h2c`, which RFC 9113 has given up.
+    for (option, expected) in [("--http2-prior-knowledge", "2 200"), ("--http2", "1.1 200")] {
+        let said = curl(&[&[option], &shown[..]].concat()).await;
+        assert_eq!(said.as_deref(), Ok(expected), "{option}");
     }
 }

@@ -22,17 +22,31 @@ fn resident_bytes() -> usize {
     pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
-/// Sends `frame` until the proxy takes no more or closes, at most `limit` times.
-async fn flood(client: &mut RawHttp2, frames: impl Fn(u32) -> Vec<u8>, limit: u32) {
+/// How long this process, proxy and clients, has kept a processor busy.
+fn processor_time() -> Duration {
+    let status = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // After the name, which may hold anything, user and system time are the 12th and 13th.
+    let fields = status.rsplit_once(')').unwrap().1.split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Sends `frame` until the proxy takes no more or closes, at most `limit` times; returns how often.
+async fn flood(client: &mut RawHttp2, frames: impl Fn(u32) -> Vec<u8>, limit: u32) -> u32 {
     for number in 0..limit / 100 {
         let batch: Vec<u8> = (0..100)
             .flat_map(|step| frames(number * 100 + step))
             .collect();
         match tokio::time::timeout(Duration::from_millis(500), client.send(batch)).await {
             Ok(true) => {}
-            Ok(false) | Err(_) => return,
+            Ok(false) | Err(_) => return number * 100,
         }
     }
+    limit
 }
 
 async fn others_are_served(proxy: &Proxy) {
@@ -111,17 +125,30 @@ async fn a_head_without_end_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn floods_of_small_frames_fill_no_memory() {
+async fn floods_of_small_frames_fill_no_memory_and_cost_no_more_each() {
     let backend = Backend::saying("ok").await.unwrap();
     let proxy = Proxy::running(&gateway_to(backend.address)).await;
     let settings = frame(SETTINGS, 0, 0, &setting(3, 100));
     let ping = frame(PING, 0, 0, &[7; 8]);
     let window = frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]);
-    for flooded in [settings, ping, window] {
-        let before = resident_bytes();
+    let data = frame(DATA, 0, 1, &[]);
+    let reset = frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]);
+    for flooded in [settings, ping, window, data, reset] {
+        let (before, busy_before) = (resident_bytes(), processor_time());
         let mut client = RawHttp2::connect(proxy.address).await;
+        let post = frame(HEADERS, END_HEADERS, 1, &fields(&POST));
+        client.send(post).await;
         // Nothing of what is answered is read.
-        flood(&mut client, |_| flooded.clone(), 200_000).await;
+        let sent = flood(&mut client, |_| flooded.clone(), 200_000).await;
+        // Sending and reading one takes a microsecond or two, in a build for tests ten; work that grows with
+        // their number would be far above.
+        let busy = processor_time().saturating_sub(busy_before);
+        let most = Duration::from_secs(1) + Duration::from_micros(60) * sent;
+        assert!(
+            busy < most,
+            "{busy:?} for {sent} frames of type {}",
+            flooded[3]
+        );
         let grown = resident_bytes().saturating_sub(before);
         assert!(
             grown < 32 << 20,

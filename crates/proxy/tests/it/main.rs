@@ -21,6 +21,7 @@ mod http2_peers;
 mod http2_raw;
 mod http2_smuggling;
 mod mesh;
+mod http2_refusals;
 mod mirroring;
 mod names;
 mod http2_websockets;

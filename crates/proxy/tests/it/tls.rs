@@ -2,7 +2,7 @@
 
 mod authority;
 mod backends;
-mod foreign;
+pub(crate) mod foreign;
 mod handshakes;
 mod listeners;
 mod renewal;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use view::Certificate;
 
 /// What curl prints, or why it did not.
-pub(super) async fn curl(arguments: &[&str]) -> Result<String, String> {
+pub(crate) async fn curl(arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("curl");
     command.args(["-sS", "--max-time", "20"]).args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap())

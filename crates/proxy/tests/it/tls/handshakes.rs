@@ -1,14 +1,14 @@
 //! What a client may do to a handshake, and what comes of it.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore};
 use testkit::Backend;
 use view::*;
 
@@ -134,4 +134,76 @@ async fn nonsense_is_answered_with_an_alert_and_harms_nobody() {
     .await;
     let sane = super::foreign::curl(&["-k", &format!("https://{address}/")]).await;
     assert_eq!(sane.as_deref(), Ok("hello"));
+}
+
+/// A client with a certificate, whose next connections go on with the session of its first.
+fn known_client(authority: &Authority) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(authority.bundle().as_bytes()).unwrap())
+        .unwrap();
+    let (chain, key) = authority.issue("client", &["caller.local"], |_| ());
+    let chain = vec![CertificateDer::from_pem_slice(chain.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    Arc::new(config)
+}
+
+/// How the handshake went, and what was answered to a request.
+fn asks(config: &Arc<ClientConfig>, address: SocketAddr) -> (Option<HandshakeKind>, String) {
+    let name = ServerName::try_from("crystal.local").unwrap();
+    let mut tls = ClientConnection::new(Arc::clone(config), name).unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    let mut stream = rustls::Stream::new(&mut tls, &mut socket);
+    let mut answer = vec![0; 12];
+    let asked = stream.write_all(get("/").as_bytes());
+    let answered = asked.and_then(|()| stream.read_exact(&mut answer));
+    let answer = match answered {
+        Ok(()) => String::from_utf8(answer).unwrap(),
+        Err(_) => String::new(),
+    };
+    (tls.handshake_kind(), answer)
+}
+
+#[tokio::test]
+async fn a_resumed_session_is_believed_no_longer_than_its_certificate() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let backend = Backend::saying("hello").await.unwrap();
+    let mut view = gateway_to(backend.address);
+    let certificate = authority.certificate("server", &["crystal.local"]);
+    let trusted = authority.path("clients.pem");
+    std::fs::write(&trusted, authority.bundle()).unwrap();
+    let tls = secured(&mut view, TlsMode::Strict, certificate);
+    tls.client_trust = Some(Trust::File {
+        chain: trusted.clone(),
+    });
+    let proxy = Proxy::running(&view).await;
+    let address = proxy.address;
+    let config = known_client(&authority);
+    let ask = async || {
+        let config = Arc::clone(&config);
+        blocking(move || asks(&config, address)).await
+    };
+    assert_eq!(
+        ask().await,
+        (Some(HandshakeKind::Full), "HTTP/1.1 200".into())
+    );
+    assert_eq!(
+        ask().await,
+        (Some(HandshakeKind::Resumed), "HTTP/1.1 200".into())
+    );
+
+    std::fs::write(&trusted, stranger.bundle()).unwrap();
+    // The client still goes on with its session, and is turned away.
+    testkit::until("the client is no longer believed", async || {
+        ask().await.1.is_empty()
+    })
+    .await;
+    assert_eq!(ask().await.1, "");
 }
