@@ -60,6 +60,14 @@ async fn stays_synchronised(server: &Server) {
         }
         assert_probes_are_answered(&proxy, message.name).await;
     }
+    let sent = ["/first ", "/second ", "/probe/"];
+    let seen = server.seen();
+    assert!(seen.len() > PROBES * (smuggling::corpus().len() + odd::messages().len()));
+    for line in seen {
+        let target = line.split_once(' ').map_or("", |(_, target)| target);
+        let is_known = sent.iter().any(|known| target.starts_with(known));
+        assert!(is_known, "{} read {line:?}", server.name);
+    }
 }
 
 /// After what is only informational.

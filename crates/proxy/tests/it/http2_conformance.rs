@@ -14,7 +14,7 @@ const OK: End = End::Answer(200);
 
 /// What is sent after the preface, and how stream 1 ends. A stream's error may be made the connection's
 /// (section 5.4), so that only its code is told.
-fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
+pub(crate) fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
     let whole = END_HEADERS | END_STREAM;
     let request = |fields: Vec<u8>| frame(HEADERS, whole, 1, &fields);
     let then_get = |before: Vec<u8>| [before, get(1)].concat();
@@ -37,7 +37,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
     };
     let huge = vec![0; 16_385];
     vec![
-        ("a request", get(1), OK),
+        ("8.1: a request", get(1), OK),
         (
             "4.1: a frame of an unknown type",
             then_get(frame(0x77, 0xff, 0, b"x")),

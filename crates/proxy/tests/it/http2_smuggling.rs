@@ -9,9 +9,9 @@ use crate::mesh::{Proxy, gateway_to};
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// What it is, fields beside or instead of a request's own, and its body.
-type Case = (&'static str, Vec<(&'static str, String)>, String);
+pub(crate) type Case = (&'static str, Vec<(&'static str, String)>, String);
 
-fn corpus() -> Vec<Case> {
+pub(crate) fn corpus() -> Vec<Case> {
     let with = |name, value: &str| vec![(name, value.to_owned())];
     let smuggled = SMUGGLED.to_owned();
     let length = SMUGGLED.len().to_string();

@@ -6,6 +6,7 @@ mod assignment;
 mod bodies;
 mod changes;
 mod checks;
+mod conformance;
 mod crowds;
 mod desync;
 mod discovery;

@@ -16,7 +16,7 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
     let length = SMUGGLED.len();
     vec![
         (
-            "CL.TE",
+            "6.3: CL.TE",
             post(
                 &format!("Content-Length: {}\r\n{chunked}", length + 5),
                 "0\r\n\r\n",
@@ -24,27 +24,27 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
             400,
         ),
         (
-            "TE.CL",
+            "6.3: TE.CL",
             post(&format!("{chunked}Content-Length: 4\r\n"), "5c\r\n"),
             400,
         ),
         (
-            "TE.TE",
+            "6.1: TE.TE",
             post(&format!("{chunked}Transfer-Encoding: x\r\n"), "0\r\n\r\n"),
             400,
         ),
         (
-            "TE.TE, twice chunked",
+            "6.1: TE.TE, twice chunked",
             post(&format!("{chunked}{chunked}"), "0\r\n\r\n"),
             400,
         ),
         (
-            "TE hidden by a space",
+            "5.1: TE hidden by a space",
             post("Transfer-Encoding : chunked\r\n", "0\r\n\r\n"),
             400,
         ),
         (
-            "TE hidden by a tab",
+            "5.1: TE hidden by a tab",
             post(
                 "Transfer-Encoding:\tchunked\r\nTransfer-Encoding\t:x\r\n",
                 "0\r\n\r\n",
@@ -52,37 +52,37 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
             400,
         ),
         (
-            "TE hidden by a vertical tab",
+            "5: TE hidden by a vertical tab",
             post("Transfer-Encoding: \x0bchunked\r\n", "0\r\n\r\n"),
             400,
         ),
         (
-            "TE hidden by a fold",
+            "5.2: TE hidden by a fold",
             post("Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n"),
             400,
         ),
         (
-            "TE hidden by a bare LF",
+            "2.2: TE hidden by a bare LF",
             post("A: b\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
             400,
         ),
         (
-            "TE hidden by a bare CR",
+            "2.2: TE hidden by a bare CR",
             post("A: b\rTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
             400,
         ),
         (
-            "TE of another coding",
+            "6.1: TE of another coding",
             post("Transfer-Encoding: gzip\r\n", ""),
             400,
         ),
         (
-            "TE with HTTP/1.0",
+            "6.1: TE with HTTP/1.0",
             format!("POST / HTTP/1.0\r\nHost: a\r\n{chunked}\r\n0\r\n\r\n{SMUGGLED}"),
             400,
         ),
         (
-            "CL.CL",
+            "6.3: CL.CL",
             post(
                 &format!("Content-Length: 0\r\nContent-Length: {length}\r\n"),
                 "",
@@ -90,75 +90,173 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
             400,
         ),
         (
-            "CL list",
+            "6.3: CL list",
             post(&format!("Content-Length: 0, {length}\r\n"), ""),
             400,
         ),
-        ("CL with a sign", post("Content-Length: +0\r\n", ""), 400),
         (
-            "CL in hexadecimal",
+            "6.2: CL with a sign",
+            post("Content-Length: +0\r\n", ""),
+            400,
+        ),
+        (
+            "6.2: CL in hexadecimal",
             post("Content-Length: 0x0\r\n", ""),
             400,
         ),
         (
-            "CL out of range",
+            "6.2: CL out of range",
             post("Content-Length: 18446744073709551616\r\n", ""),
             400,
         ),
-        ("CL with NUL", post("Content-Length: 0\0\r\n", ""), 400),
+        ("6.2: CL with NUL", post("Content-Length: 0\0\r\n", ""), 400),
         (
-            "CL hidden by a leading space",
+            "2.2: CL hidden by a leading space",
             post(" Content-Length: 0\r\n", ""),
             400,
         ),
-        ("chunk size with a sign", post(chunked, "+0\r\n\r\n"), 400),
-        ("chunk size with 0x", post(chunked, "0x0\r\n\r\n"), 400),
         (
-            "chunk size out of range",
+            "7.1: chunk size with a sign",
+            post(chunked, "+0\r\n\r\n"),
+            400,
+        ),
+        ("7.1: chunk size with 0x", post(chunked, "0x0\r\n\r\n"), 400),
+        (
+            "7.1: chunk size out of range",
             post(chunked, "100000000000000000\r\n"),
             400,
         ),
         (
-            "chunk size ended by LF",
+            "7.1: chunk size ended by LF",
             post(chunked, "1\nA\r\n0\r\n\r\n"),
             400,
         ),
         (
-            "chunk longer than its size",
+            "7.1: chunk longer than its size",
             post(chunked, "1\r\nAB\r\n0\r\n\r\n"),
             400,
         ),
-        ("chunk ended by LF", post(chunked, "1\r\nA\n0\r\n\r\n"), 400),
         (
-            "chunk extension with LF",
+            "7.1: chunk ended by LF",
+            post(chunked, "1\r\nA\n0\r\n\r\n"),
+            400,
+        ),
+        (
+            "7.1.1: chunk extension with LF",
             post(chunked, "0;\n\r\n\r\n"),
             400,
         ),
-        ("trailer ended by LF", post(chunked, "0\r\nA: b\n\r\n"), 400),
         (
-            "two hosts",
+            "7.1.2: trailer ended by LF",
+            post(chunked, "0\r\nA: b\n\r\n"),
+            400,
+        ),
+        (
+            "3.2: two hosts",
             format!("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n{SMUGGLED}"),
             400,
         ),
         (
-            "a host with a path",
+            "3.2: a host with a path",
             format!("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n{SMUGGLED}"),
             400,
         ),
         (
-            "a space in the target",
+            "3: a space in the target",
             format!("GET /a HTTP/1.1 HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
             400,
         ),
         (
-            "a request line ended by LF",
+            "2.2: a request line ended by LF",
             format!("GET / HTTP/1.1\nHost: a\r\n\r\n{SMUGGLED}"),
             400,
         ),
         (
-            "a head ended by LF",
+            "2.2: a head ended by LF",
             format!("GET / HTTP/1.1\r\nHost: a\r\n\n{SMUGGLED}"),
             400,
+        ),
+        (
+            "6.3: CL.CL that agree",
+            post("Content-Length: 0\r\nContent-Length: 0\r\n", ""),
+            400,
+        ),
+        (
+            "6.1: TE of a list",
+            post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
+            400,
+        ),
+        (
+            "6.1: TE quoted",
+            post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n"),
+            400,
+        ),
+        (
+            "6.1: TE empty",
+            post("Transfer-Encoding:\r\n", "0\r\n\r\n"),
+            400,
+        ),
+        (
+            "5.1: CL hidden by a space before its colon",
+            post(&format!("Content-Length : {length}\r\n"), ""),
+            400,
+        ),
+        (
+            "5.1: a line without a colon",
+            post("Content-Length\r\n", ""),
+            400,
+        ),
+        ("5.1: a line without a name", post(": 0\r\n", ""), 400),
+        ("5.2: a folded value", post("A: b\r\n\tc\r\n", ""), 400),
+        (
+            "7.1: chunk size that is empty",
+            post(chunked, "\r\n\r\n"),
+            400,
+        ),
+        (
+            "7.1: chunk size with a space",
+            post(chunked, "0 \r\n\r\n"),
+            400,
+        ),
+        (
+            "7.1: chunk size of seventeen digits",
+            post(chunked, "00000000000000000\r\n\r\n"),
+            400,
+        ),
+        (
+            "7.1.1: chunk extension with a bare CR",
+            post(chunked, "0;a\rb\r\n\r\n"),
+            400,
+        ),
+        (
+            "7.1.2: trailer that is folded",
+            post(chunked, "0\r\nA: b\r\n c\r\n\r\n"),
+            400,
+        ),
+        (
+            "3.2: no host",
+            format!("GET / HTTP/1.1\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "3.2.2: an absolute target of another scheme",
+            format!("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "3.2.2: an absolute target with a user",
+            format!("GET http://b@a/ HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "3.2: a target with a fragment",
+            format!("GET /#/smuggled HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "2.3: a version that is unknown",
+            format!("GET / HTTP/1.2\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            505,
         ),
     ]
 }

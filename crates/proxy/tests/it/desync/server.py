@@ -1,9 +1,10 @@
 """A server on h11 that answers each request with its method and target, and reads what comes as h11 does.
 
-Prints the port it listens at. A request that h11 refuses gets 400 and ends the connection.
+Prints the port it listens at, and writes each request line to the file that its argument names. A request that h11 refuses gets 400 and ends the connection.
 """
 
 import socket
+import sys
 import threading
 
 import h11
@@ -31,6 +32,9 @@ def serve(stream):
             request = receive()
             if not isinstance(request, h11.Request):
                 return
+            line = b"%s %s HTTP/%s" % (request.method, request.target, request.http_version)
+            with open(sys.argv[1], "ab") as seen:
+                seen.write(line + b"\n")
             while not isinstance(receive(), h11.EndOfMessage):
                 pass
             text = request.method + b" " + request.target

@@ -15,7 +15,7 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     /// Goes after the process that works in it.
     _process: Process,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// Ends when dropped.
@@ -41,7 +41,7 @@ impl Server {
             "daemon off; master_process off; pid {inside}/pid; error_log {inside}/error.log;
             events {{}}
             http {{
-                access_log off;
+                log_format seen \"$request\"; access_log {inside}/seen.log seen;
                 client_body_temp_path {inside}/body; proxy_temp_path {inside}/proxy;
                 fastcgi_temp_path {inside}/fastcgi; uwsgi_temp_path {inside}/uwsgi;
                 scgi_temp_path {inside}/scgi;
@@ -69,14 +69,16 @@ impl Server {
             name: "nginx",
             address,
             _process: process,
-            _directory: directory,
+            directory,
         }
     }
 
     pub(super) async fn python() -> Self {
         let python = std::env::var("SERIN_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(python)
             .args(["-B", "-c", include_str!("server.py")])
+            .arg(directory.path().join("seen.log"))
             .stdout(Stdio::piped())
             .spawn()
             .expect("Python is missing: scripts/prerequisites installs it");
@@ -95,7 +97,13 @@ impl Server {
             name: "h11",
             address: (Ipv4Addr::LOCALHOST, port).into(),
             _process: process,
-            _directory: tempfile::tempdir().unwrap(),
+            directory,
         }
+    }
+
+    /// The request lines that it has read.
+    pub(super) fn seen(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.directory.path().join("seen.log"));
+        log.unwrap_or_default().lines().map(str::to_owned).collect()
     }
 }
