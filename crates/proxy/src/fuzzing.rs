@@ -7,6 +7,9 @@
     reason = "a broken invariant is what a fuzzer looks for"
 )]
 
+use std::time::{Duration, SystemTime};
+
+use crate::access_log;
 use crate::http1::chunked::Chunked;
 use crate::http1::fields::no_lines;
 use crate::http1::{Body, Malformed, Trailers, may_be_a_trailer, request, response};
@@ -87,9 +90,6 @@ pub fn chunked_body(bytes: &[u8]) {
         pass(bytes.chunks(usize::from(piece).max(1))),
         "what goes on depends on how it came"
     );
-}
-
-/// Either refused at any length, or complete at its own length and at no shorter one.
     let (Ok(passed_on), Ok((data, _, true))) = (passed_on, whole) else {
         return;
     };
@@ -121,6 +121,9 @@ fn pass<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> Result<Vec<u8>, Malformed
         }
     }
     Ok(out)
+}
+
+/// Either refused at any length, or complete at its own length and at no shorter one.
 pub fn proxy_header(bytes: &[u8]) {
     let whole = proxy_protocol::parse(bytes);
     if let Ok(Some((_, length))) = whole {
@@ -133,6 +136,87 @@ pub fn proxy_header(bytes: &[u8]) {
             (Ok(None), _) => {}
             (early, whole) => assert_eq!(early, whole, "at {cut}"),
         }
+    }
+}
+
+/// Idempotent, and never with less or more of a query than there was.
+pub fn path_normalize(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let normal = path::normalize(text);
+    let query = |text: &str| text.split_once('?').map(|(_, query)| query.to_owned());
+    assert_eq!(path::normalize(&normal), normal);
+    assert_eq!(query(&normal), query(text));
+}
+
+/// A format is refused, or writes bounded lines.
+pub fn access_log_format(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(format) = access_log::Format::compile(&view::AccessLogFormat::Text(text.to_owned())) {
+        let line = format.times(SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
+        assert!(line.len() <= 300 * text.len(), "{} bytes", line.len());
+    }
+}
+
+/// A request of HTTP/2, said in HTTP/1.1, is that request and nothing beside it. The lines are its method,
+/// its target, its authority and its fields; the first byte says whether a body follows.
+pub fn http2_request_head(bytes: &[u8]) {
+    let Some((first, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (method, target, authority) = (next(), next(), next());
+    let uri = http::Uri::builder()
+        .scheme("http")
+        .authority(authority)
+        .path_and_query(target)
+        .build();
+    let request = http::Request::builder()
+        .method(method)
+        .uri(uri.unwrap_or_default());
+    let request = lines.fold(request, |request, line| {
+        let (name, value) = line.split_at(line.iter().position(|&byte| byte == b'=').unwrap_or(0));
+        request.header(name, value.get(1..).unwrap_or_default())
+    });
+    let Ok(request) = request.body(()) else {
+        return;
+    };
+    let (parts, ()) = request.into_parts();
+    let is_whole = first & 1 == 0;
+    let mut head = Vec::new();
+    if http2::request::write_head(&parts, is_whole, None, &mut head).is_err() {
+        return;
+    }
+    let mut lines = no_lines();
+    // What HTTP/1.1 cannot say is refused by the same parser.
+    let Ok(Some(again)) = request::parse(&head, &mut lines) else {
+        return;
+    };
+    assert_eq!(again.length, head.len());
+    assert_eq!(again.method, parts.method.as_str());
+    assert_eq!(
+        again.fields.is_chunked(),
+        !is_whole && again.fields.content_length.is_none()
+    );
+    for line in again.lines {
+        let is_own = matches!(
+            line.name,
+            "host" | "cookie" | "content-length" | "transfer-encoding"
+        );
+        assert!(
+            is_own
+                || parts
+                    .headers
+                    .get_all(line.name)
+                    .iter()
+                    .any(|value| value.as_bytes() == line.value),
+            "{line:?} in {:?}",
+            String::from_utf8_lossy(&head)
+        );
     }
 }
 

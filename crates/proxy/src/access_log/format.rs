@@ -98,6 +98,22 @@ impl Format {
         Ok(compiled)
     }
 
+    /// What a fuzzer wants to see of its times.
+    pub(crate) fn times(&self, at: std::time::SystemTime) -> String {
+        let pieces: Vec<&Piece> = match &self.shape {
+            Shape::Text(pieces) => pieces.iter().collect(),
+            Shape::Json(fields) => fields.iter().flat_map(|(_, pieces)| pieces).collect(),
+        };
+        let times = pieces.into_iter().filter_map(|piece| match piece {
+            Piece::Value {
+                operator: Operator::StartTime(format),
+                ..
+            } => format.format(at),
+            _ => None,
+        });
+        times.collect()
+    }
+
     fn pieces(&mut self, text: &str) -> Result<Vec<Piece>, BadFormat> {
         let mut pieces = Vec::new();
         let mut literal = String::new();

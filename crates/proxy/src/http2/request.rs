@@ -17,7 +17,7 @@ use crate::translate::field;
 use crate::websocket;
 
 /// Appends the head in HTTP/1.1. `is_whole`: no body follows.
-pub(super) fn write_head(
+pub(crate) fn write_head(
     parts: &Parts,
     is_whole: bool,
     websocket_key: Option<&str>,
@@ -52,7 +52,7 @@ pub(super) fn write_head(
     write_cookies(&parts.headers, out);
     if let Some(key) = websocket_key {
         out.extend_from_slice(fields::WEBSOCKET.as_bytes());
-        write_line("sec-websocket-key", key.as_bytes(), out);
+        write_line(websocket::KEY, key.as_bytes(), out);
     } else if !parts.headers.contains_key(CONTENT_LENGTH) {
         let framing: &[u8] = match *method {
             _ if !is_whole => b"transfer-encoding: chunked\r\n",
