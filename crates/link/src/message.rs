@@ -122,6 +122,7 @@ impl Report {
             let mut outcomes = arm.outcomes.values();
             let mut latencies = arm.latency.buckets();
             arm.routed < MOST
+                && arm.answers.is_plausible(MOST)
                 && outcomes.all(|&count| count < MOST)
                 && latencies
                     .all(|(bucket, count)| (bucket as usize) < Latency::BUCKETS && count < MOST)
@@ -138,6 +139,7 @@ impl Report {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use view::observe::answers::{Answered, Case, Class};
     use view::observe::{Kind, Outcome};
 
     fn arm(count: u64) -> Arm {
@@ -203,5 +205,19 @@ mod tests {
             .latency
             .add(Latency::BUCKETS as u32, 1);
         assert!(!latencies.is_plausible());
+        for (path, count) in [("/orders/{}".to_owned(), u64::MAX), ("/".repeat(10_000), 1)] {
+            let mut answers = report(1);
+            let case = Case {
+                method: "GET".into(),
+                path: Some(path),
+                class: Class::Success,
+            };
+            let answered = Answered {
+                callers: count,
+                copies: 0,
+            };
+            answers.cells[0].arms[0].answers.add(case, answered);
+            assert!(!answers.is_plausible());
+        }
     }
 }

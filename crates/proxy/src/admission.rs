@@ -346,8 +346,11 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
                     let tallies = node.count_pair((service, route), targets, started)?;
                     Some((place, tallies))
                 });
+            let asked_for = path::without_query(&path_and_query);
             let tally = match pair {
-                Some((place, [tally, of_copy])) => {
+                Some((place, [mut tally, mut of_copy])) => {
+                    tally.asks_for(head.method, asked_for);
+                    of_copy.asks_for(head.method, asked_for);
                     let cluster = routed.split.target(other).cluster;
                     let mut request = worker.buffer();
                     head.rewrite(&path_and_query, host, &mut request);
@@ -355,7 +358,12 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
                     copy = Some((place, of_copy, cluster, request));
                     tally
                 }
-                None => node.count((service, route), &assignment, injected.is_some(), started),
+                None => {
+                    let route = (service, route);
+                    let mut tally = node.count(route, &assignment, injected.is_some(), started);
+                    tally.asks_for(head.method, asked_for);
+                    tally
+                }
             };
             let cluster = routed.split.target(assignment.target).cluster;
             if let Some(log) = &mut log {

@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use view::observe::answers::Answers;
 use view::observe::{self, Kind, Latency, Observations, Outcome};
 
 use crate::clock::{self, Instant};
+use crate::coverage::{Coverage, Row};
 use crate::split::{Split, Target};
 use users::Users;
 
@@ -41,6 +43,8 @@ pub(crate) struct SplitCell {
     arms: Vec<ArmCell>,
     /// Of a split that keeps them, shared with its cells under other weights.
     users: Option<Rc<Users>>,
+    /// Of a split with several arms, shared likewise.
+    coverage: Option<Rc<Coverage>>,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,10 @@ pub(crate) struct Tally {
     ended: bool,
     /// What became of the other one of a mirrored pair, once it has ended.
     twin: Option<Rc<Cell<Option<Ended>>>>,
+    /// What it is a request for.
+    asks_for: Option<Rc<Row>>,
+    /// Nobody waits for the answer.
+    is_copy: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +89,22 @@ impl Counters {
         if let Some(cell) = cells.iter().find(|cell| cell.is_of(node, split, kind)) {
             return Rc::clone(cell);
         }
+        let before = || cells.iter().filter(|cell| cell.has_arms_of(node, split));
         let users = (kind == Kind::Kept).then(|| {
-            let mut before = cells.iter().filter(|cell| cell.has_arms_of(node, split));
-            before
-                .find_map(|cell| cell.users.clone())
-                .unwrap_or_default()
+            let known = before().find_map(|cell| cell.users.clone());
+            known.unwrap_or_default()
         });
-        let cell = Rc::new(SplitCell::new(node, split, kind, users));
+        let arms = split.targets().count();
+        let is_tried = matches!(kind, Kind::Drawn | Kind::Kept | Kind::Mirrored);
+        let coverage = (arms > 1 && is_tried).then(|| {
+            let known = before().find_map(|cell| cell.coverage.clone());
+            known.unwrap_or_else(|| Rc::new(Coverage::new(arms)))
+        });
+        let cell = Rc::new(SplitCell {
+            users,
+            coverage,
+            ..SplitCell::new(node, split, kind)
+        });
         cells.push(Rc::clone(&cell));
         cell
     }
@@ -112,7 +129,7 @@ impl Counters {
 }
 
 impl SplitCell {
-    fn new(node: &str, split: &Split, kind: Kind, users: Option<Rc<Users>>) -> Self {
+    fn new(node: &str, split: &Split, kind: Kind) -> Self {
         let arms = split.targets().map(|target| ArmCell {
             name: target.arm.clone(),
             weight: weight_of(target, kind),
@@ -126,7 +143,8 @@ impl SplitCell {
             split: split.id.clone(),
             kind,
             arms: arms.collect(),
-            users,
+            users: None,
+            coverage: None,
         }
     }
 
@@ -153,17 +171,21 @@ impl SplitCell {
             started,
             ended: false,
             twin: None,
+            asks_for: None,
+            is_copy: false,
         }
     }
 
-    /// One request on two arms.
+    /// One request on two arms, the copy on the second.
     pub(crate) fn count_pair(self: &Rc<Self>, arms: [usize; 2], started: Instant) -> [Tally; 2] {
         let twin = Rc::default();
-        arms.map(|arm| {
+        let mut pair = arms.map(|arm| {
             let mut tally = self.count(arm, None, started);
             tally.twin = Some(Rc::clone(&twin));
             tally
-        })
+        });
+        pair[1].is_copy = true;
+        pair
     }
 
     fn add(&self, ended: Ended) {
@@ -193,11 +215,18 @@ impl SplitCell {
     }
 
     fn take(&self) -> Option<observe::Cell> {
-        let arms: Vec<observe::Arm> = self.arms.iter().map(ArmCell::take).collect();
+        let mut arms: Vec<observe::Arm> = self.arms.iter().map(ArmCell::take).collect();
         let anything = arms
             .iter()
             .any(|arm| arm.routed > 0 || !arm.outcomes.is_empty());
-        anything.then(|| observe::Cell {
+        if !anything {
+            return None;
+        }
+        let answers = self.coverage.iter().flat_map(|coverage| coverage.take());
+        for (arm, answers) in arms.iter_mut().zip(answers) {
+            arm.answers = answers;
+        }
+        Some(observe::Cell {
             split: self.split.clone(),
             kind: self.kind,
             arms,
@@ -223,11 +252,18 @@ impl ArmCell {
                 .collect(),
             latency,
             users: self.users.take(),
+            answers: Answers::default(),
         }
     }
 }
 
 impl Tally {
+    /// Notes what the request is for, as the service is asked.
+    pub(crate) fn asks_for(&mut self, method: &str, path: &str) {
+        let coverage = self.cell.coverage.as_ref();
+        self.asks_for = coverage.map(|coverage| coverage.row(method, path));
+    }
+
     /// The latency of a request whose caller left says nothing about the service and is left out.
     pub(crate) fn end(&mut self, outcome: Outcome, now: Instant) {
         let latency = now.duration_since(self.started);
@@ -238,6 +274,9 @@ impl Tally {
     pub(crate) fn end_with(&mut self, outcome: Outcome, latency: Option<Duration>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
+        }
+        if let Some(row) = &self.asks_for {
+            row.count(self.arm, outcome, self.is_copy);
         }
         let ended = Ended {
             arm: self.arm,
@@ -324,6 +363,7 @@ pub(crate) fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
     }
     sum.users.served.extend(&arm.users.served);
     sum.users.failed.extend(&arm.users.failed);
+    sum.answers.merge(arm.answers.clone());
 }
 
 #[cfg(test)]

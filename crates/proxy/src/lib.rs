@@ -10,12 +10,15 @@
 mod access_log;
 mod admission;
 mod balancing;
+#[doc(hidden)]
+pub mod benchmarks;
 mod bind;
 mod budget;
 mod clock;
 mod cluster;
 mod connection;
 mod counters;
+mod coverage;
 mod data_plane;
 mod discovery;
 mod doors;

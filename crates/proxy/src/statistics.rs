@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use view::observe::answers::Answers;
 use view::observe::{Arm, Kind, Observations, Users};
 
 use crate::counters;
@@ -94,8 +95,9 @@ impl Counted {
                     if cell.kind != Kind::Mirrored {
                         total.weight = arm.weight;
                     }
-                    // Told for the judge; as a total they would only grow.
+                    // Told for releases; as totals they would only grow.
                     total.users = Users::default();
+                    total.answers = Answers::default();
                 }
             }
         }

@@ -360,6 +360,7 @@ impl Executor {
         // remote proxy forgets what is said to be kept.
         let durability = match &event {
             Event::Observed { reports, .. } if reports.is_empty() => Durability::Eventual,
+            Event::Covered { .. } => Durability::Eventual,
             _ => Durability::Durable,
         };
         let record = Record { at, event };

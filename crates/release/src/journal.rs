@@ -9,6 +9,7 @@ use std::fmt;
 use model::{Share, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::coverage::Row;
 use crate::manifest::Limits;
 use crate::{Policy, World};
 
@@ -60,6 +61,10 @@ pub enum Event {
         /// Remote proxies' last reports in this evidence, by the proxy: none of them counts again.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         reports: BTreeMap<String, u64>,
+    },
+    /// What both versions were asked for and answered since the last such event.
+    Covered {
+        rows: Vec<Row>,
     },
     /// The way the release will end. Only a promotion may be taken back, while it bakes.
     Decided {

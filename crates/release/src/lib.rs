@@ -6,6 +6,7 @@
 //! ([`mesh`]); what lies outside the store is done by an [`Actuator`], so no concrete driver is known here.
 
 pub mod actuator;
+pub mod coverage;
 pub mod executor;
 pub mod id;
 pub mod journal;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::{Share, Timestamp};
 
+use crate::coverage::Coverage;
 use crate::journal::{Ending, Event, Order, Outcome, Record, Request, Version};
 
 /// No request of the warm-up ends later than this after it.
@@ -30,6 +31,8 @@ pub struct State {
     /// An order that no step has carried out yet.
     pub pending: Option<Order>,
     pub judge: judge::State,
+    /// How much of production's mix the canary has served.
+    pub coverage: Coverage,
     /// The last report of each remote proxy that is among the evidence.
     pub reports: BTreeMap<String, u64>,
     /// When the canary first got traffic.
@@ -85,6 +88,7 @@ impl State {
     pub fn requested(request: Request, at: Timestamp) -> Self {
         Self {
             judge: judge::State::default(),
+            coverage: Coverage::default(),
             reports: BTreeMap::new(),
             request,
             requested_at: at,
@@ -142,6 +146,7 @@ impl State {
                     .sum::<u64>();
                 self.judge(batch, at);
             }
+            Event::Covered { rows } => self.coverage.add(rows),
             Event::Decided { ending, reason, .. } => {
                 self.decided = Some(Decided {
                     ending: *ending,

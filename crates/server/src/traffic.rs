@@ -13,7 +13,9 @@ use std::time::Duration;
 use judge::{Batch, Bin, Histogram, Latencies, Level, Tally};
 use model::Timestamp;
 use proxy::DataPlane;
+use release::coverage::Row;
 use users::Users;
+use view::observe::answers::{Answers, Case};
 use view::observe::{Arm, Cell, Kind, Latency, Outcome};
 
 pub(crate) use pending::{Evidence, Origin, Receipt};
@@ -37,6 +39,8 @@ struct Inner {
     users: HashMap<String, Users>,
     /// Cells by split that no release has taken as evidence yet.
     pending: HashMap<String, Queue>,
+    /// By split and arm: what was answered while a release judged, and is not written down yet.
+    answers: HashMap<String, BTreeMap<String, Answers>>,
 }
 
 /// One arm of one split, since the server started.
@@ -105,7 +109,14 @@ impl Traffic {
                 Kind::Pinned => &mut inner.pinned,
                 Kind::Faulted => &mut inner.faulted,
             };
-            for arm in &cell.arms {
+            let is_judged = inner.pending.get(&cell.split).is_some_and(Queue::is_judged);
+            for arm in &mut cell.arms {
+                let answers = std::mem::take(&mut arm.answers);
+                if is_judged && !answers.is_empty() {
+                    let of_split = inner.answers.entry(cell.split.clone()).or_default();
+                    let sum = of_split.entry(arm.name.clone()).or_default();
+                    sum.merge(answers);
+                }
                 let key = (cell.split.clone(), arm.name.clone());
                 totals.entry(key).or_default().add(arm, now);
             }
@@ -132,7 +143,10 @@ impl Traffic {
 
     /// The release has ended: nobody needs the rest.
     pub(crate) fn dismiss(&self, split: &str) {
-        let dismissed = self.lock().pending.remove(split);
+        let mut inner = self.lock();
+        let dismissed = inner.pending.remove(split);
+        inner.answers.remove(split);
+        drop(inner);
         drop(dismissed);
     }
 
@@ -187,6 +201,29 @@ impl Traffic {
             reports: reports_of(&cells),
             cells,
         }
+    }
+
+    /// What was answered since the last call; every arm but `canary` is the stable side.
+    pub(crate) fn take_answers(&self, split: &str, canary: &str) -> Vec<Row> {
+        let arms = self.lock().answers.remove(split).unwrap_or_default();
+        let mut rows: BTreeMap<Case, (u64, u64)> = BTreeMap::new();
+        for (arm, answers) in &arms {
+            for (case, answered) in answers.iter() {
+                let (of_stable, of_canary) = rows.entry(case.clone()).or_default();
+                match arm == canary {
+                    true => *of_canary += answered.callers + answered.copies,
+                    // Which requests are copied is nothing that production asks for.
+                    false => *of_stable += answered.callers,
+                }
+            }
+        }
+        let rows = rows.into_iter();
+        rows.map(|(case, (stable, canary))| Row {
+            case,
+            stable,
+            canary,
+        })
+        .collect()
     }
 
     /// Puts back evidence that could not be written down.
@@ -267,6 +304,7 @@ fn failures(outcomes: &BTreeMap<Outcome, u64>) -> u64 {
 mod tests {
     use super::*;
     use view::observe;
+    use view::observe::answers::{Answered, Class};
 
     fn arm(name: &str, weight: u32, outcomes: &[(Outcome, u64)]) -> Arm {
         Arm {
@@ -274,8 +312,51 @@ mod tests {
             weight,
             routed: outcomes.iter().map(|(_, count)| count).sum(),
             outcomes: outcomes.iter().copied().collect(),
-            latency: Latency::default(),
-            users: observe::Users::default(),
+            ..Arm::default()
+        }
+    }
+
+    #[test]
+    fn what_both_versions_answered_is_kept_for_the_release_that_judges() {
+        let answers = |rows: &[(&str, u64, u64)]| {
+            let mut answers = Answers::default();
+            for &(path, callers, copies) in rows {
+                answers.add(case(path), Answered { callers, copies });
+            }
+            answers
+        };
+        let told = || {
+            let mut stable = arm("vanilla", 1, &[(Outcome::Success, 9)]);
+            stable.answers = answers(&[("/a", 7, 1), ("/b", 0, 1)]);
+            let mut canary = arm("epoch", 1, &[(Outcome::Success, 3)]);
+            canary.answers = answers(&[("/a", 1, 2)]);
+            Cell {
+                split: "s".to_owned(),
+                kind: Kind::Drawn,
+                arms: vec![stable, canary],
+            }
+        };
+        let traffic = Traffic::default();
+        let now = Timestamp::from_millis(0);
+        traffic.add([told()], None, now);
+        assert_eq!(traffic.take_answers("s", "epoch"), [], "nobody judges");
+        traffic.judge("s", &BTreeMap::new());
+        traffic.add([told(), told()], None, now);
+        let row = |path, stable, canary| Row {
+            case: case(path),
+            stable,
+            canary,
+        };
+        let rows = traffic.take_answers("s", "epoch");
+        assert_eq!(rows, [row("/a", 14, 6), row("/b", 0, 0)]);
+        assert_eq!(traffic.take_answers("s", "epoch"), []);
+    }
+
+    fn case(path: &str) -> Case {
+        Case {
+            method: "GET".to_owned(),
+            path: Some(path.to_owned()),
+            class: Class::Success,
         }
     }
 

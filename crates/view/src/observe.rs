@@ -4,8 +4,12 @@
 //! A request belongs to the weights in force when its arm was drawn, however late it ends: the judge's
 //! test conditions on exactly that weight.
 
+pub mod answers;
+pub mod templates;
+
 use std::collections::BTreeMap;
 
+use answers::Answers;
 use serde::{Deserialize, Serialize};
 
 /// One proxy's increments since its last report.
@@ -60,6 +64,10 @@ pub struct Arm {
     /// Who sent them, in a cell of [`Kind::Kept`].
     #[serde(default)]
     pub users: Users,
+    /// What for and how, where there is another arm to compare with. Without regard to the weights: that of
+    /// all cells of the split is in any of them.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
 }
 
 /// Users who stay on their arm. Their requests are not independent of each other: who fails once fails

@@ -23,7 +23,7 @@ impl Teller {
         let line = Line::new();
         let line = match event.event.as_str() {
             // The raw evidence: the progress shows it in sum.
-            "observed" => return None,
+            "observed" | "covered" => return None,
             // The others are short, and their ends are told.
             "began" if field("step") != Some("build") => return None,
             "requested" => {

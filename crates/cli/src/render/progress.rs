@@ -46,6 +46,8 @@ impl<'a> Progress<'a> {
         if self.has_evidence() {
             lines.push(self.failing());
             lines.push(evidence(&self.release.evidence));
+            let coverage = self.release.coverage.as_ref();
+            lines.extend(coverage.map(|coverage| label("coverage").plain(&coverage.sentence)));
         }
         let elapsed = format!("  {}", moment::duration(self.elapsed));
         lines.push(
@@ -229,6 +231,7 @@ mod tests {
                 "      tasks  vanilla ●●●  epoch ●○✗",
                 "     failed  epoch 1 of 1,266 · vanilla 0 of 8,938 · 300/s",
                 "   evidence  ██████████░░░░░░░░░░ 2.3 of 4.6 against it · 1,200 requests to promote",
+                "   coverage  covers 93 % of production's mix; not yet: POST /orders (7 %)",
                 "        now  the evidence grows  12 s",
             ]
         );

@@ -1,7 +1,7 @@
 //! A release in the middle, for the tests of the renderers.
 
 use server::api::types::{
-    ArmCounts, Evidence, FamilyEvidence, ReleaseStatus, Role, ServiceStatus, ShareStatus,
+    ArmCounts, Coverage, Evidence, FamilyEvidence, ReleaseStatus, Role, ServiceStatus, ShareStatus,
     TaskStatus, VersionStatus,
 };
 
@@ -38,6 +38,11 @@ pub(super) fn release() -> ReleaseStatus {
             excess_bound: Some(0.61),
             missing_requests: Some(1_200),
         },
+        coverage: Some(Coverage {
+            sentence: "covers 93 % of production's mix; not yet: POST /orders (7 %)".to_owned(),
+            percent: 93.0,
+            missing: Vec::new(),
+        }),
         ended: None,
     }
 }

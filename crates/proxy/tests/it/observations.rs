@@ -149,3 +149,46 @@ async fn a_request_counts_under_the_weights_that_drew_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_each_arm_answered_is_told_by_template_where_there_are_several() {
+    let answering = async || {
+        Backend::answering(|request| {
+            let status = if request.uri().path().starts_with("/gone") {
+                404
+            } else {
+                200
+            };
+            with_status(status, "")
+        })
+        .await
+        .unwrap()
+    };
+    let (stable, canary) = (answering().await, answering().await);
+    let view = gateway(&[
+        ("stable", 1, &[stable.address]),
+        ("canary", 0, &[canary.address]),
+    ]);
+    let proxy = Proxy::running(&view).await;
+    for path in ["/orders/7?page=2", "/orders/8", "/gone/9"] {
+        proxy.get(path).await;
+    }
+    let observed = proxy.plane.observe().await;
+    let told: Vec<Vec<_>> = observed[0].cells[0]
+        .arms
+        .iter()
+        .map(|arm| {
+            let answers = arm.answers.iter();
+            answers
+                .map(|(case, answered)| {
+                    let path = case.path.as_deref().unwrap_or("other");
+                    let name = format!("{} {path} {}", case.method, case.class);
+                    (name, answered.callers)
+                })
+                .collect()
+        })
+        .collect();
+    let expected = [("GET /gone/{} 4xx", 1), ("GET /orders/{} 2xx", 2)];
+    let expected = expected.map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(told, [expected.to_vec(), vec![]]);
+}

@@ -2,6 +2,7 @@
 
 use judge::Tally;
 use release::ReleaseId;
+use release::coverage::Row;
 use release::journal::{Ending, Event, Record};
 
 use super::render::{policy, time};
@@ -63,6 +64,15 @@ fn sentence(event: &Event) -> String {
                 count(|tally| tally.canary.failures),
                 count(|tally| tally.stable.requests()),
                 count(|tally| tally.stable.failures),
+            )
+        }
+        Event::Covered { rows } => {
+            let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
+            format!(
+                "{} cases of requests, answered {} times by the canary and {} times by stable",
+                rows.len(),
+                sum(|row| row.canary),
+                sum(|row| row.stable),
             )
         }
         Event::Decided { ending, reason, .. } => match ending {

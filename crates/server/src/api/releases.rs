@@ -301,14 +301,20 @@ pub(super) async fn why(server: Releases, Path(id): Path<String>) -> Result<Json
     let records = journal(&server, &progress.id, 0).await?;
     let told = records
         .iter()
-        .filter(|(_, record)| !matches!(record.event, Event::Observed { .. }));
+        .filter(|(_, record)| !is_measurement(&record.event));
     Ok(Json(Why {
         release: render::release(&progress),
+        cases: render::cases(&progress.state),
         events: told
             .map(|(sequence, record)| narrate::line(&progress.id, *sequence, record))
             .collect(),
         story: story(records.into_iter().map(|(_, record)| record)),
     }))
+}
+
+/// Too many for a story, which sums them up.
+fn is_measurement(event: &Event) -> bool {
+    matches!(event, Event::Observed { .. } | Event::Covered { .. })
 }
 
 /// Every decision of a release computed again from its journal, and compared with what was done.

@@ -2,14 +2,15 @@
 
 use judge::Verdict;
 use model::Timestamp;
+use release::coverage::Covered;
 use release::journal::Ending;
 use release::manifest::Policy;
 use release::{State, Step};
 use serde::Serialize;
 
 use super::types::{
-    ArmCounts, Ended, Evidence, FamilyEvidence, LatencyEvidence, ReleaseStatus, ReplayedDecision,
-    ShareStatus,
+    ArmCounts, Coverage, CoverageCase, Ended, Evidence, FamilyEvidence, LatencyEvidence,
+    ReleaseStatus, ReplayedDecision, ShareStatus,
 };
 use crate::engine::Progress;
 
@@ -53,11 +54,38 @@ pub(super) fn release(progress: &Progress) -> ReleaseStatus {
         held: state.held,
         share: share(state),
         evidence: evidence(&verdict),
+        coverage: coverage(state),
         ended: state.ended.as_ref().map(|ended| Ended {
             outcome: name(ended.outcome),
             reason: ended.reason.clone(),
             at: time(ended.at),
         }),
+    }
+}
+
+fn coverage(state: &State) -> Option<Coverage> {
+    let mix = state.coverage.mix()?;
+    let missing = mix.missing().take(Coverage::MOST_MISSING);
+    Some(Coverage {
+        sentence: mix.to_string(),
+        percent: mix.covered() * 100.0,
+        missing: missing.map(case).collect(),
+    })
+}
+
+/// Every case of production's mix, the most frequent first.
+pub(super) fn cases(state: &State) -> Vec<CoverageCase> {
+    let mix = state.coverage.mix();
+    mix.iter().flat_map(|mix| &mix.cases).map(case).collect()
+}
+
+fn case(covered: &Covered) -> CoverageCase {
+    CoverageCase {
+        method: covered.case.method.clone(),
+        path: covered.case.path.clone(),
+        status: covered.case.class.to_string(),
+        percent: covered.share * 100.0,
+        canary: covered.canary,
     }
 }
 

@@ -174,7 +174,40 @@ pub struct ReleaseStatus {
     pub held: bool,
     pub share: ShareStatus,
     pub evidence: Evidence,
+    /// How much of production's traffic the canary has been tried with; none before any was answered.
+    #[serde(default)]
+    pub coverage: Option<Coverage>,
     pub ended: Option<Ended>,
+}
+
+/// The part of production's mix of requests that the canary has served.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Coverage {
+    pub sentence: String,
+    pub percent: f64,
+    /// What is missing, the most frequent first; 20 at most.
+    pub missing: Vec<CoverageCase>,
+}
+
+impl Coverage {
+    pub(super) const MOST_MISSING: usize = 20;
+}
+
+/// Requests of one path template that were answered alike.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CoverageCase {
+    /// `{}` where it is an unusual one.
+    pub method: String,
+    /// As `/orders/{}`; none where paths were too many to tell apart.
+    pub path: Option<String>,
+    /// `2xx`, `3xx` or `4xx`.
+    pub status: String,
+    /// Of production's answers.
+    pub percent: f64,
+    /// How often the canary answered so.
+    pub canary: u64,
 }
 
 /// The canary's share: what was set, and what the coin really did.
@@ -370,6 +403,9 @@ pub struct EventLine {
 #[serde(rename_all = "camelCase")]
 pub struct Why {
     pub release: ReleaseStatus,
+    /// Production's mix of requests, the most frequent first, and what of it the canary has served.
+    #[serde(default)]
+    pub cases: Vec<CoverageCase>,
     /// Every event but the raw observations.
     pub events: Vec<EventLine>,
     /// The judge's word whenever its decision or the share changed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use compute::Task;
 use judge::arm_test::BadEvents;
-use model::Share;
+use model::{Share, Timestamp};
 use release::executor::{Error, Release};
 use release::journal::{Event, Order};
 use release::state::judge_share;
@@ -20,6 +20,9 @@ use crate::actuator::{chain, task_set};
 /// How often the world is looked at while there is nothing to do.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How often is written down what both versions answered: it is much, and nothing has to be decided at once.
+const COVERAGE: Duration = Duration::from_secs(2);
+
 /// Before a step that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -31,6 +34,7 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut restarts = Restarts::default();
+    let mut covered_at = engine.executor.ambient.now();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while release.state.ended.is_none() && !*stop.borrow() {
@@ -38,6 +42,7 @@ pub(super) async fn run(
             &engine,
             &mut release,
             &mut restarts,
+            &mut covered_at,
             &progress,
             &mut orders,
             &mut stop,
@@ -73,12 +78,14 @@ async fn advance(
     engine: &Engine,
     release: &mut Release,
     restarts: &mut Restarts,
+    covered_at: &mut Timestamp,
     progress: &watch::Sender<Arc<Progress>>,
     orders: &mut mpsc::Receiver<(Order, String)>,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Advance, Error> {
     let world = look(engine, release).await;
     note_evidence(engine, release, restarts).await?;
+    note_coverage(engine, release, covered_at).await?;
     let plan = plan(&release.state, &world, engine.executor.ambient.now());
     progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
     if plan.step == Step::Wait {
@@ -223,6 +230,33 @@ async fn note_evidence(
         engine.traffic.give_back(&split, evidence);
     }
     appended
+}
+
+/// Until it is decided.
+async fn note_coverage(
+    engine: &Engine,
+    release: &mut Release,
+    noted_at: &mut Timestamp,
+) -> Result<(), Error> {
+    let now = engine.executor.ambient.now();
+    let Some(canary) = &release.state.virtual_node else {
+        return Ok(());
+    };
+    if release.state.decided.is_some() || now.since(*noted_at) < COVERAGE {
+        return Ok(());
+    }
+    *noted_at = now;
+    let split = engine.manifest.route(&release.state.request.service).path();
+    let rows = engine.traffic.take_answers(&split, canary);
+    match rows.is_empty() {
+        true => Ok(()),
+        false => {
+            engine
+                .executor
+                .append(release, Event::Covered { rows })
+                .await
+        }
+    }
 }
 
 /// While both versions serve.

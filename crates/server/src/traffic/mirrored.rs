@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 use judge::{Batch, Config, Decision, State};
-use view::observe::{Arm, Kind, Latency, Outcome, Users};
+use view::observe::{Arm, Kind, Outcome};
 
 use super::*;
 
@@ -22,10 +22,7 @@ fn cell(kind: Kind) -> Cell {
     let arm = |name: &str, weight| Arm {
         name: name.to_owned(),
         weight,
-        routed: 0,
-        outcomes: BTreeMap::new(),
-        latency: Latency::default(),
-        users: Users::default(),
+        ..Arm::default()
     };
     Cell {
         split: "s".to_owned(),

@@ -73,6 +73,10 @@ impl Queue {
         );
     }
 
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged.is_some()
+    }
+
     pub(super) fn push(&mut self, mut pending: Pending) {
         match &self.judged {
             Some(reports) if pending.is_among(reports) => return,

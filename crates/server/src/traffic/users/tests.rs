@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use fastrand::Rng;
 use judge::{Batch, Config, Decision, State};
-use view::observe::{self, Arm, Kind, Latency, Outcome};
+use view::observe::{Arm, Kind, Outcome};
 
 use super::*;
 use crate::traffic::level;
@@ -81,10 +81,7 @@ fn cell(canary: u32, counted: Counted) -> Cell {
     let arm = |name: &str, weight| Arm {
         name: name.to_owned(),
         weight,
-        routed: 0,
-        outcomes: [].into(),
-        latency: Latency::default(),
-        users: observe::Users::default(),
+        ..Arm::default()
     };
     Cell {
         split: "s".to_owned(),
