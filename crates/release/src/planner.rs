@@ -3,15 +3,19 @@
 //! Pure: `(state, world, now) -> Plan`. Everything it decides by is in its arguments, so each decision can
 //! be computed again; the executor performs the step and makes no choice of its own.
 
+mod auto;
+
 use std::time::Duration;
 
-use judge::{BasisPoints, Decision, Exposure};
+use judge::Decision;
 use model::{Share, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Ending, Order, Outcome, Seen};
-use crate::manifest::{Mode, Policy, TextDuration};
+use crate::manifest::{Policy, TextDuration};
 use crate::state::{Decided, State};
+
+pub use auto::LOOP_LATENCY;
 
 /// What the planner sees of the world outside the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,12 +82,6 @@ impl Step {
         }
     }
 }
-
-/// Time from a weight set to evidence of it: proxies report five times a second, one report may be on its way.
-pub const LOOP_LATENCY: Duration = Duration::from_millis(500);
-
-/// A share chosen by the judge is left alone until it has had time to show in the evidence.
-const LEAST_TIME_AT_SHARE: Duration = Duration::from_secs(1);
 
 pub fn plan(state: &State, world: &World, now: Timestamp) -> Plan {
     let world = world.rounded();
@@ -175,7 +173,7 @@ fn follow_policy(state: &State, world: &World, now: Timestamp) -> Plan {
                 None => Step::SetShare(next).because("the next step of the policy"),
             }
         }
-        Policy::Auto { mode, max_share } => follow_judge(state, world, waited, *mode, *max_share),
+        Policy::Auto { mode, max_share } => auto::follow(state, world, waited, *mode, *max_share),
     }
 }
 
@@ -207,59 +205,6 @@ fn step_lacks(
     }
     let missing = least_requests.saturating_sub(state.share_requests);
     (missing > 0).then(|| format!("at {}: {missing} canary requests to go", state.share))
-}
-
-/// The largest first share and the largest of all, in basis points.
-///
-/// 5 to 20 % finds faults with the fewest failures for the time it takes, larger ones only hurry the proof. Small
-/// ones save up to a third of the failures and take a multiple of the time.
-fn shares(mode: Mode, max_share: Share) -> (BasisPoints, BasisPoints) {
-    let cap = BasisPoints::new(max_share.basis_points().into());
-    match mode {
-        Mode::Balanced => (BasisPoints::new(1000), cap),
-        Mode::Safest => (BasisPoints::new(100), cap.min(BasisPoints::new(500))),
-        Mode::Fastest => (cap, cap),
-    }
-}
-
-fn follow_judge(
-    state: &State,
-    world: &World,
-    waited: Duration,
-    mode: Mode,
-    max_share: Share,
-) -> Plan {
-    let verdict = state.verdict();
-    if verdict.decision == Decision::Promote {
-        return Step::Decide(Ending::Promote).because(verdict.sentence);
-    }
-    let limits = &state.request.limits;
-    let (first, cap) = shares(mode, max_share);
-    let exposure = Exposure {
-        budget: limits.failure_budget,
-        rate: world.rate,
-        loop_latency: LOOP_LATENCY,
-        first,
-        cap,
-    };
-    let current = BasisPoints::new(state.share.basis_points().into());
-    let next = judge::next_share(&limits.judge, &state.judge, &exposure, current);
-    let next = u16::try_from(next.get())
-        .ok()
-        .and_then(|points| Share::from_basis_points(points).ok());
-    let next = next.unwrap_or(state.share);
-    let budget = limits.failure_budget;
-    if next < state.share {
-        return Step::SetShare(next).because(format!(
-            "the budget of {budget} extra failures allows no more now"
-        ));
-    }
-    let may_rise = state.share == Share::ZERO || waited >= LEAST_TIME_AT_SHARE;
-    if next > state.share && may_rise && verdict.hold.is_none() {
-        return Step::SetShare(next)
-            .because(format!("within the budget of {budget} extra failures"));
-    }
-    Step::Wait.because(verdict.sentence)
 }
 
 /// From decision to end: everything on the side that stays, then the other side leaves.

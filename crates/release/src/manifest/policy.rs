@@ -20,6 +20,8 @@ pub struct ReleaseSettings {
     pub step_requests: u64,
     /// For `policy: auto`: what the judge chooses shares for.
     pub mode: Mode,
+    /// For `mode: coverage`: how much of production's mix of requests the canary must have served.
+    pub coverage: Percent,
     /// For `policy: auto`: the highest share before the certificate.
     pub max_share: Percent,
     /// For `policy: auto`: the most extra failures users may be expected to see.
@@ -70,6 +72,9 @@ pub enum Mode {
     Safest,
     /// As soon as possible: at once the largest share that the budget allows.
     Fastest,
+    /// What production is asked for, tried with the canary: small shares where that comes by itself, larger ones
+    /// for what is rare, and no promotion before.
+    Coverage,
 }
 
 impl Default for ReleaseSettings {
@@ -81,6 +86,7 @@ impl Default for ReleaseSettings {
             steps: [5, 25, 50, 100].map(Percent::literal).to_vec(),
             step_time: TextDuration(Duration::from_secs(60)),
             step_requests: 0,
+            coverage: Percent::literal(95),
             max_share: Percent::literal(50),
             failure_budget: 10.0,
             false_rollback: judge.false_rollback,
@@ -122,12 +128,19 @@ pub struct Limits {
     pub judge: judge::Config,
     /// The most extra failures users may be expected to see.
     pub failure_budget: f64,
+    /// How much of production's mix of requests the canary must have served, where the mode asks for that.
+    #[serde(default = "wanted_coverage")]
+    pub coverage: Share,
     #[serde(default = "none")]
     pub warm_up: TextDuration,
     #[serde(default = "none")]
     pub bake: TextDuration,
     pub start_timeout: TextDuration,
     pub drain_timeout: TextDuration,
+}
+
+fn wanted_coverage() -> Share {
+    ReleaseSettings::default().coverage.0
 }
 
 /// What releases had before they could be told otherwise.
@@ -168,6 +181,9 @@ impl ReleaseSettings {
                 format!("{} is not between 0 and 100 %", self.max_share.0),
             ));
         }
+        if self.coverage.0 == Share::ZERO {
+            return Err(("coverage", "0 % is no coverage".to_owned()));
+        }
         if !(self.failure_budget.is_finite() && self.failure_budget > 0.0) {
             return Err((
                 "failure_budget",
@@ -182,6 +198,7 @@ impl ReleaseSettings {
             // Settings that the judge refuses were refused when the manifest was read.
             judge: self.judge().unwrap_or_default(),
             failure_budget: self.failure_budget,
+            coverage: self.coverage.0,
             warm_up: self.warm_up,
             bake: self.bake,
             start_timeout: self.start_timeout,
