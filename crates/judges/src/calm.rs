@@ -2,7 +2,8 @@
 //!
 //! Requests come as a Poisson process, and how each ends depends on nothing but the moment. So their number in a
 //! second is Poisson, how many of them are failures or took how long is multinomial, and where in the second they
-//! lie is uniform: drawn like that, a release has the same law as in [`crate::trial`], at a hundredth of the cost.
+//! lie is uniform: drawn like that, a release has the same law as in [`crate::trial`], at a cost that does not grow
+//! with the rate.
 
 use judge::{Arm, BasisPoints, Bin, Histogram, Latencies, Level, Tally};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
