@@ -1,8 +1,10 @@
 //! What an authority remembers, in a file that only its owner can read.
 
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::root::State;
 
@@ -77,19 +79,12 @@ impl Store {
     }
 
     fn replace(&self, state: &State) -> io::Result<()> {
-        let draft = self.path.with_extension("draft");
-        match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(&serde_json::to_vec(state)?)?;
-        file.sync_all()?;
-        std::fs::rename(draft, &self.path)
+        // Its owner alone can read a temporary file.
+        let mut draft = NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new("/")))?;
+        draft.write_all(&serde_json::to_vec(state)?)?;
+        draft.as_file().sync_all()?;
+        draft.persist(&self.path)?;
+        Ok(())
     }
 }
 

@@ -3,10 +3,10 @@
 //! Readable by its owner alone, since the token in it lets a caller run builds as this user.
 
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Presence {
@@ -32,18 +32,11 @@ impl std::fmt::Debug for Presence {
 
 impl Presence {
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        let draft = path.with_extension("draft");
-        match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        std::fs::rename(draft, path)
+        // Its owner alone can read a temporary file.
+        let mut draft = NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+        draft.write_all(&serde_json::to_vec_pretty(self)?)?;
+        draft.persist(path)?;
+        Ok(())
     }
 }
 

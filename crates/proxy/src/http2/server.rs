@@ -112,7 +112,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     };
     while let Some((request, respond)) = poll_fn(|cx| server.poll_next(cx)).await {
         let stream = Stream::new(Place::take(&server.shared), respond);
-        spawn_local(stream.serve(request));
+        // Boxed, since a task moves what it runs when it begins and when it ends.
+        spawn_local(Box::pin(stream.serve(request)));
     }
 }
 
