@@ -5,11 +5,13 @@
 //! is still valid. [`Store`] keeps it in one file that only its owner can read. Keys are in no `Debug`.
 
 mod authority;
+mod request;
 mod root;
 mod store;
 mod subject;
 
 pub use authority::{Authority, Issued, Lifetimes, Signed};
+pub use request::Request;
 pub use root::State;
 pub use store::{Store, StoreError};
 pub use subject::Subject;
@@ -21,6 +23,8 @@ pub enum Error {
         subject: String,
         source: rcgen::Error,
     },
+    #[error("cannot make a key and its request")]
+    Key { source: rcgen::Error },
     #[error("cannot make a root certificate")]
     Root { source: rcgen::Error },
     #[error("cannot sign for {subject}: its request is not valid, or not signed with its own key")]

@@ -79,8 +79,10 @@ impl Store {
     }
 
     fn replace(&self, state: &State) -> io::Result<()> {
+        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(directory)?;
         // Its owner alone can read a temporary file.
-        let mut draft = NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new("/")))?;
+        let mut draft = NamedTempFile::new_in(directory)?;
         draft.write_all(&serde_json::to_vec(state)?)?;
         draft.as_file().sync_all()?;
         draft.persist(&self.path)?;

@@ -22,7 +22,8 @@ pub use follower::Follower;
 pub use frame::{Decoder, FrameError, encode};
 pub use intake::Intake;
 pub use message::{
-    CertificateState, Condition, Downward, EndpointState, Hello, RefusedPart, Report, Upward,
+    CertificateState, Condition, Downward, EndpointState, Hello, RefusedPart, Report, Signed,
+    SigningRequest, Upward,
 };
 pub use outbox::Outbox;
 pub use status::Code;

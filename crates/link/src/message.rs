@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use view::Binding;
@@ -27,6 +28,8 @@ pub enum Upward {
     Report(Report),
     /// Sent when it changes, and now and then to show that the proxy lives.
     Condition(Condition),
+    /// The proxy wants an identity that its view names.
+    Sign(SigningRequest),
     /// The proxy ends; nothing more comes.
     Goodbye,
 }
@@ -40,6 +43,36 @@ pub enum Downward {
     Taken {
         through: u64,
     },
+    Signed(Signed),
+    NotSigned {
+        secret: String,
+        reason: String,
+    },
+    /// Whom every trust in the view that is a secret stands for, in PEM.
+    Trust {
+        bundle: String,
+    },
+}
+
+/// A key that the proxy has made, to be certified for its node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SigningRequest {
+    /// As the view names it.
+    pub secret: String,
+    /// PKCS #10, in PEM.
+    pub request: String,
+}
+
+/// The certificate for the key of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signed {
+    pub secret: String,
+    /// In PEM.
+    pub chain: String,
+    /// From now on.
+    pub lifetime: Duration,
 }
 
 /// Who asks, and where it can bind what the view leaves to its machine.
@@ -182,6 +215,10 @@ mod tests {
             Upward::Report(report(2)),
             Upward::Condition(Condition::default()),
             Upward::Applied { revision: 4 },
+            Upward::Sign(SigningRequest {
+                secret: "spiffe://m/n".into(),
+                request: "pem".into(),
+            }),
             Upward::Goodbye,
         ] {
             let text = serde_json::to_vec(&message).unwrap();

@@ -37,7 +37,7 @@ use model::Timestamp;
 use store::Store;
 use tokio::sync::watch;
 
-use crate::configuration::{Account, MetricsAccess, Region};
+use crate::configuration::{Account, MetricsAccess, ProxyTokens, Region};
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::presence::Token;
@@ -64,7 +64,7 @@ pub(crate) struct Server {
     pub(crate) since: Timestamp,
     pub(crate) token: Token,
     /// What proxies on their own may prove themselves with too.
-    pub(crate) proxy_token: Option<Token>,
+    pub(crate) proxy_tokens: ProxyTokens,
     pub(crate) proxies: Arc<Proxies>,
     /// Nobody configured who may call.
     pub(crate) is_tolerant: bool,

@@ -9,6 +9,7 @@ mod fields;
 mod proxy;
 mod token;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -19,12 +20,12 @@ use release::manifest::TextDuration;
 use serde::Deserialize;
 
 use crate::acm::{AcmFile, AcmFiles};
-use crate::presence::Token;
 
 pub use credentials::{Access, CredentialError, Key, SecretSource};
 pub(crate) use credentials::{Credentials, refuse_if_others_may_read};
 pub use fields::{Account, Percent, Region, Size};
 pub use proxy::{CeilingSettings, ProxySettings};
+pub(crate) use token::{Allowed, ProxyTokens};
 pub use token::{TokenError, TokenSource};
 
 /// Where the API listens unless told otherwise: a fixed port, since people put it into
@@ -46,6 +47,8 @@ pub struct Configuration {
     /// What proxies on their own prove themselves with; none lets in those of this machine, if there are
     /// no credentials either.
     pub proxy_token: Option<TokenSource>,
+    /// By the paths of virtual nodes and gateways: tokens of their own proxies, good for no other node.
+    pub proxy_tokens: BTreeMap<String, TokenSource>,
     /// How far a signature's time may be from the server's.
     pub clock_skew: TextDuration,
     pub quotas: appmesh::Quotas,
@@ -146,6 +149,7 @@ impl Default for Configuration {
             tls: None,
             credentials: Vec::new(),
             proxy_token: None,
+            proxy_tokens: BTreeMap::new(),
             clock_skew: TextDuration(Duration::from_secs(5 * 60)),
             quotas: appmesh::Quotas::default(),
             throttle: None,
@@ -197,12 +201,14 @@ impl Configuration {
         let tls = configuration.tls.iter_mut();
         let tls = tls.flat_map(|files| [&mut files.certificate, &mut files.key]);
         let secrets = configuration.credentials.iter_mut().flat_map(Key::files);
-        let token = match &mut configuration.proxy_token {
-            Some(TokenSource::File(path)) => Some(path),
-            _ => None,
-        };
+        let tokens = configuration.proxy_tokens.values_mut();
+        let tokens = tokens.chain(&mut configuration.proxy_token);
+        let tokens = tokens.filter_map(|token| match token {
+            TokenSource::File(path) => Some(path),
+            TokenSource::Variable(_) => None,
+        });
         let acm = configuration.acm.values_mut().flat_map(AcmFile::paths);
-        for file in tls.chain(secrets).chain(token).chain(acm) {
+        for file in tls.chain(secrets).chain(tokens).chain(acm) {
             *file = directory.join(&*file);
         }
         if configuration.credentials.iter().any(Key::is_written_here) {
@@ -231,9 +237,14 @@ impl Configuration {
         Ok(Credentials::read(&self.credentials)?)
     }
 
-    pub(crate) fn proxy_token(&self) -> Result<Option<Token>, ConfigurationError> {
-        let token = self.proxy_token.as_ref().map(TokenSource::read);
-        Ok(token.transpose()?)
+    pub(crate) fn proxy_tokens(&self) -> Result<ProxyTokens, ConfigurationError> {
+        let any = self.proxy_token.as_ref().map(TokenSource::read);
+        let of_nodes = self.proxy_tokens.iter();
+        let of_nodes = of_nodes.map(|(node, token)| Ok((node.clone(), token.read()?)));
+        Ok(ProxyTokens {
+            any: any.transpose()?,
+            of_nodes: of_nodes.collect::<Result<_, TokenError>>()?,
+        })
     }
 
     pub(crate) fn lifetimes(&self) -> Result<Lifetimes, ConfigurationError> {

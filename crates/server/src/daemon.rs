@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::access::Gate;
 use crate::ambient::{self, SystemAmbient};
 use crate::api::{self, Door};
+use crate::authorities::Authorities;
 use crate::configuration::{Configuration, ConfigurationError, Credentials};
 use crate::layout::Layout;
 use crate::listener::Listener;
@@ -105,7 +106,7 @@ pub struct Daemon {
 /// Refuses a configuration that [`Daemon::start`] would refuse, without starting anything.
 pub fn check(configuration: &Configuration) -> Result<(), Error> {
     configuration.credentials()?;
-    configuration.proxy_token()?;
+    configuration.proxy_tokens()?;
     configuration.lifetimes()?;
     open_tls(configuration)?;
     Ok(())
@@ -120,7 +121,7 @@ impl Daemon {
             reaper,
         } = options;
         let credentials = configuration.credentials()?;
-        let proxy_token = configuration.proxy_token()?;
+        let proxy_tokens = configuration.proxy_tokens()?;
         let tls = open_tls(&configuration)?;
         let lifetimes = configuration.lifetimes()?;
         let layout = Layout::new(std::path::absolute(&state).unwrap_or(state));
@@ -140,14 +141,16 @@ impl Daemon {
             snapshots: store.watch(),
             tasks,
         };
-        let proxies = Arc::new(Proxies::new(traffic, sight));
+        let authorities = Arc::new(Authorities::new(layout.clone(), lifetimes));
+        let proxies = Proxies::new(traffic, sight, Arc::clone(&authorities));
+        let proxies = Arc::new(proxies);
         let workload = match manifest.zip(process) {
             Some((manifest, process)) => {
                 let ambient = SystemAmbient {
                     account: configuration.account.clone(),
                 };
                 let settings = ServiceSettings {
-                    lifetimes,
+                    authorities,
                     acm: configuration.acm.clone(),
                     proxy: configuration.proxy.clone(),
                 };
@@ -177,7 +180,7 @@ impl Daemon {
             store,
             since: ambient::now(),
             token: token.clone(),
-            proxy_token,
+            proxy_tokens,
             proxies,
             is_tolerant: configuration.is_tolerant(),
             stopping: stopping.clone(),

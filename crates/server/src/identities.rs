@@ -5,41 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use identity::{Authority, Lifetimes, Store, StoreError, Subject};
+use identity::{Authority, Subject};
 use proxy::{DataPlane, Secret};
-use view::{Certificate, NodeView, Trust};
+use view::{NodeView, Secrets};
 
 use crate::ambient;
+use crate::authorities::{Authorities, IdentityError, subject};
 
 /// Between two looks at what ends soon.
 const PERIOD: Duration = Duration::from_secs(30);
 
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Authority(#[from] identity::Error),
-}
-
 pub(crate) struct Identities {
     mesh: String,
-    lifetimes: Lifetimes,
-    store: Store,
+    authorities: Arc<Authorities>,
     plane: Arc<DataPlane>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Once the first secret was asked for.
-    authority: Option<Authority>,
     /// By node: what its view names.
-    given: BTreeMap<String, Given>,
+    given: Mutex<BTreeMap<String, Given>>,
 }
 
 #[derive(Default)]
@@ -57,41 +41,33 @@ struct Identity {
 }
 
 impl Identities {
-    pub(crate) fn new(
-        mesh: &str,
-        lifetimes: Lifetimes,
-        path: PathBuf,
-        plane: Arc<DataPlane>,
-    ) -> Self {
+    pub(crate) fn new(mesh: &str, authorities: Arc<Authorities>, plane: Arc<DataPlane>) -> Self {
         Self {
             mesh: mesh.to_owned(),
-            lifetimes,
-            store: Store::new(path),
+            authorities,
             plane,
-            state: Mutex::default(),
+            given: Mutex::default(),
         }
     }
 
     /// Gives the data plane every secret that a view names. `dns`: what the node is discovered by.
     pub(crate) fn provide(&self, view: &NodeView, dns: &[String]) -> Result<(), IdentityError> {
-        let wanted = Wanted::of(view);
-        let mut state = self.state();
+        let wanted = Secrets::of(view);
         if wanted.is_empty() {
-            drop(state);
             self.forget(&view.node);
             return Ok(());
         }
         let now = ambient::system_now();
-        self.tend(&mut state, now)?;
-        let given = state.given.entry(view.node.clone()).or_default();
-        given.trust = wanted.trust.into_iter().collect();
+        let mut all = self.given();
+        let given = all.entry(view.node.clone()).or_default();
+        given.trust = wanted.trust;
         // Those that are named anew must be given even if the bundle is not.
         given.bundle.clear();
         given
             .identities
             .retain(|name, _| wanted.identities.contains(name));
         for name in wanted.identities {
-            let subject = self.subject(&view.node, &name, dns);
+            let subject = subject(&self.mesh, &view.node, &name, dns);
             let kept = given.identities.get(&name);
             if kept.is_none_or(|kept| kept.subject != subject) {
                 let renew_at = now;
@@ -99,8 +75,7 @@ impl Identities {
                 given.identities.insert(name, identity);
             }
         }
-        self.give(&mut state, now);
-        Ok(())
+        self.give(&mut all, now)
     }
 
     /// Renews for ever.
@@ -116,45 +91,29 @@ impl Identities {
 
     /// The node was removed from the data plane, and its secrets with it.
     pub(crate) fn forget(&self, node: &str) {
-        self.state().given.remove(node);
+        self.given().remove(node);
     }
 
     fn renew(&self, now: SystemTime) -> Result<(), IdentityError> {
-        let mut state = self.state();
-        if state.given.is_empty() {
+        let mut all = self.given();
+        if all.is_empty() {
             return Ok(());
         }
-        self.tend(&mut state, now)?;
-        self.give(&mut state, now);
-        Ok(())
+        self.give(&mut all, now)
     }
 
-    /// The authority, as it is to be now. A new root is kept before anything is signed with it.
-    fn tend(&self, state: &mut State, now: SystemTime) -> Result<(), IdentityError> {
-        let (authority, changed) = match state.authority.take() {
-            Some(mut authority) => {
-                let changed = authority.tend(now)?;
-                (authority, changed)
-            }
-            None => {
-                let kept = self.store.load()?;
-                (Authority::new(&self.mesh, self.lifetimes, kept, now)?, true)
-            }
-        };
-        if changed {
-            self.store.save(authority.state())?;
-        }
-        state.authority = Some(authority);
-        Ok(())
+    fn give(
+        &self,
+        all: &mut BTreeMap<String, Given>,
+        now: SystemTime,
+    ) -> Result<(), IdentityError> {
+        let given = |authority: &Authority| self.give_from(authority, all, now);
+        self.authorities.ask(&self.mesh, now, given)
     }
 
-    fn give(&self, state: &mut State, now: SystemTime) {
-        let State { authority, given } = state;
-        let Some(authority) = authority else {
-            return;
-        };
+    fn give_from(&self, authority: &Authority, all: &mut BTreeMap<String, Given>, now: SystemTime) {
         let bundle = authority.bundle(now);
-        for (node, given) in given {
+        for (node, given) in all {
             if given.bundle != bundle {
                 for name in &given.trust {
                     let bundle = bundle.clone();
@@ -185,63 +144,8 @@ impl Identities {
         }
     }
 
-    /// A secret that is a SPIFFE ID means exactly that one, as specs from SPIRE have it.
-    fn subject(&self, node: &str, secret: &str, dns: &[String]) -> Subject {
-        let is_id = |id: &str| {
-            id.strip_prefix("spiffe://")
-                .is_some_and(|id| id.contains('/'))
-        };
-        if is_id(secret) {
-            return Subject {
-                uri: secret.to_owned(),
-                dns: dns.to_vec(),
-            };
-        }
-        let name = match node.rsplit_once("/virtualNode/") {
-            Some((_, name)) => name.to_owned(),
-            None => node.splitn(3, '/').nth(2).unwrap_or(node).to_owned(),
-        };
-        Subject::of(&self.mesh, &name, dns.to_vec())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The secrets that a view names.
-struct Wanted {
-    identities: BTreeSet<String>,
-    trust: BTreeSet<String>,
-}
-
-impl Wanted {
-    fn of(view: &NodeView) -> Self {
-        let listeners = view.listeners.iter().filter_map(|l| l.tls.as_ref());
-        let clusters = view.clusters.iter().filter_map(|c| c.tls.as_ref());
-        let certificates = listeners
-            .clone()
-            .map(|tls| &tls.certificate)
-            .chain(clusters.clone().filter_map(|tls| tls.certificate.as_ref()));
-        let trust = listeners
-            .filter_map(|tls| tls.client_trust.as_ref())
-            .chain(clusters.filter_map(|tls| tls.trust.as_ref()));
-        let identity = |certificate: &Certificate| match certificate {
-            Certificate::Sds { secret } => Some(secret.clone()),
-            _ => None,
-        };
-        let bundle = |trust: &Trust| match trust {
-            Trust::Sds { secret } => Some(secret.clone()),
-            _ => None,
-        };
-        Self {
-            identities: certificates.filter_map(identity).collect(),
-            trust: trust.filter_map(bundle).collect(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.identities.is_empty() && self.trust.is_empty()
+    fn given(&self) -> MutexGuard<'_, BTreeMap<String, Given>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

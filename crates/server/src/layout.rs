@@ -49,9 +49,13 @@ impl Layout {
         self.root.join("ports.json")
     }
 
-    /// The mesh's own certificate authority.
-    pub fn identity(&self) -> PathBuf {
-        self.root.join("identity.json")
+    fn authorities(&self) -> PathBuf {
+        self.root.join("authorities")
+    }
+
+    /// A mesh's own certificate authority.
+    pub fn identity(&self, mesh: &str) -> PathBuf {
+        self.authorities().join(format!("{mesh}.json"))
     }
 
     /// How to reach the server that runs now.
@@ -70,10 +74,10 @@ impl Layout {
 
     /// Forgets the mesh, its releases and its tasks, which must not run; built versions stay.
     pub fn forget_mesh(&self) -> io::Result<()> {
-        for file in [self.store(), self.ports(), self.identity(), self.presence()] {
+        for file in [self.store(), self.ports(), self.presence()] {
             absent_is_fine(std::fs::remove_file(file))?;
         }
-        for directory in [self.tasks(), self.root.join("releases")] {
+        for directory in [self.tasks(), self.authorities(), self.root.join("releases")] {
             absent_is_fine(std::fs::remove_dir_all(directory))?;
         }
         Ok(())

@@ -10,6 +10,7 @@ mod acm;
 mod actuator;
 mod ambient;
 pub mod api;
+mod authorities;
 pub mod configuration;
 mod daemon;
 mod engine;
@@ -28,8 +29,8 @@ mod traffic;
 mod workload;
 
 pub use acm::{AcmFile, AcmFiles};
+pub use authorities::IdentityError;
 pub use configuration::{Configuration, ConfigurationError};
 pub use daemon::{Daemon, Error, Options, check};
-pub use identities::IdentityError;
 pub use layout::Layout;
 pub use presence::Presence;

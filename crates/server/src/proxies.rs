@@ -4,6 +4,7 @@
 //! comes back counts nothing twice, and one that is gone is still seen for a while.
 
 pub(crate) mod conversation;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use release::Manifest;
 use tokio::sync::{oneshot, watch};
 use view::{Binding, NodeView};
 
+use crate::authorities::Authorities;
 use crate::traffic::Traffic;
 use crate::{registry, steering};
 
@@ -29,6 +31,8 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 pub(crate) struct Proxies {
     pub(crate) traffic: Arc<Traffic>,
     sight: Sight,
+    /// Of whom proxies have their identities.
+    authorities: Arc<Authorities>,
     /// By instance.
     known: Mutex<BTreeMap<String, Remote>>,
 }
@@ -60,10 +64,11 @@ pub(crate) struct Remote {
 }
 
 impl Proxies {
-    pub(crate) fn new(traffic: Arc<Traffic>, sight: Sight) -> Self {
+    pub(crate) fn new(traffic: Arc<Traffic>, sight: Sight, authorities: Arc<Authorities>) -> Self {
         Self {
             traffic,
             sight,
+            authorities,
             known: Mutex::default(),
         }
     }
@@ -133,6 +138,14 @@ impl Proxies {
 }
 
 impl Sight {
+    /// What the node is discovered by.
+    fn names(&self, node: &ResourceId) -> Vec<String> {
+        match self.snapshots.borrow().get(node).map(|found| &found.spec) {
+            Some(model::Spec::VirtualNode(spec)) => view::discovery_names(spec),
+            _ => Vec::new(),
+        }
+    }
+
     fn view(&self, node: &ResourceId, binding: &Binding) -> Result<NodeView, view::compile::Error> {
         let mut view = view::compile(&self.snapshots.borrow(), node, binding)?;
         if let Some((manifest, fleet)) = &self.tasks {

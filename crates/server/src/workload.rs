@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use compute::Driver;
 use compute::process::Process;
-use identity::Lifetimes;
 use image::Images;
 use proxy::DataPlane;
 use release::{Executor, Manifest};
@@ -19,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::acm::AcmFiles;
 use crate::actuator::LocalActuator;
 use crate::ambient::SystemAmbient;
+use crate::authorities::Authorities;
 use crate::configuration::ProxySettings;
 use crate::daemon::Error;
 use crate::engine::Engine;
@@ -37,7 +37,7 @@ const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
 /// How services speak to each other, as the configuration has it.
 #[derive(Debug)]
 pub(crate) struct ServiceSettings {
-    pub(crate) lifetimes: Lifetimes,
+    pub(crate) authorities: Arc<Authorities>,
     pub(crate) acm: AcmFiles,
     pub(crate) proxy: ProxySettings,
 }
@@ -68,8 +68,7 @@ impl Workload {
         let plane = Arc::new(DataPlane::start(settings.proxy.options()).map_err(Error::DataPlane)?);
         let identities = Arc::new(Identities::new(
             manifest.mesh.as_str(),
-            settings.lifetimes,
-            layout.identity(),
+            settings.authorities,
             Arc::clone(&plane),
         ));
         let feed = Feed::new(

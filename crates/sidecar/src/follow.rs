@@ -10,12 +10,13 @@ use link::{Downward, Follower, Hello, Outbox, Report, Upward};
 use proxy::DataPlane;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use view::NodeView;
 use view::observe::Cell;
+use view::{NodeView, Secrets};
 
 use crate::backoff::Backoff;
 use crate::call::{Broken, Call, Mouth};
 use crate::condition;
+use crate::identities::Identities;
 use crate::last_view::LastView;
 use crate::server::Server;
 
@@ -52,6 +53,7 @@ pub(crate) struct FollowServer {
     pub(crate) server: Server,
     pub(crate) hello: Hello,
     pub(crate) disk: LastView,
+    pub(crate) identities: Identities,
     pub(crate) outbox: Outbox,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) standing: watch::Sender<Standing>,
@@ -72,6 +74,8 @@ struct Stream {
     follower: Follower,
     /// The newest view, while the data plane refuses it.
     refused: Option<Arc<NodeView>>,
+    /// The newest view, while identities that it names are on their way.
+    waiting: Option<Arc<NodeView>>,
     condition: Option<link::Condition>,
     told: Instant,
 }
@@ -128,6 +132,7 @@ impl FollowServer {
             mouth,
             follower: Follower::default(),
             refused: None,
+            waiting: None,
             condition: None,
             told: Instant::now(),
         };
@@ -136,6 +141,7 @@ impl FollowServer {
             standing.connected = true;
             standing.trouble = None;
         });
+        self.identities.begin_stream();
         for report in self.outbox.untaken() {
             stream.mouth.say(&Upward::Report(report.clone())).await?;
         }
@@ -171,8 +177,26 @@ impl FollowServer {
             Downward::Taken { through } => self.outbox.taken(through),
             Downward::View(change) => {
                 let view = stream.follower.hear(*change)?;
-                self.apply(stream, view).await?;
+                self.identities.want(Secrets::of(&view));
+                self.ask_for_identities(stream).await?;
+                stream.waiting = Some(view);
             }
+            Downward::Signed(signed) => self.identities.signed(signed),
+            Downward::NotSigned { secret, reason } => self.identities.refused(secret, &reason),
+            Downward::Trust { bundle } => self.identities.believe(bundle),
+        }
+        // Its listeners would have nothing to show until then.
+        if self.identities.are_settled()
+            && let Some(view) = stream.waiting.take()
+        {
+            self.apply(stream, view).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_for_identities(&mut self, stream: &mut Stream) -> Result<(), Broken> {
+        for request in self.identities.due() {
+            stream.mouth.say(&Upward::Sign(request)).await?;
         }
         Ok(())
     }
@@ -245,6 +269,7 @@ impl FollowServer {
         if let Some(view) = stream.refused.clone() {
             self.apply(stream, view).await?;
         }
+        self.ask_for_identities(stream).await?;
         let condition = condition::of(&self.plane).await;
         let is_news = stream.condition.as_ref() != Some(&condition);
         if is_news || stream.told.elapsed() >= SIGN_OF_LIFE {

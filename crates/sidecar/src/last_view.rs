@@ -1,18 +1,16 @@
 //! The last good view on disk: what a proxy starts from while its server is away.
 //!
-//! Written to another file and renamed, so a crash leaves the old one or the new one, and never half of one.
 //! A file that cannot be read costs the start without a server, and nothing else.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use view::NodeView;
 
-use crate::clock;
+use crate::{clock, private_file};
 
 #[derive(Debug)]
 pub(crate) struct LastView {
@@ -43,28 +41,11 @@ impl LastView {
     }
 
     pub(crate) fn save(&self, view: &NodeView) -> io::Result<()> {
-        let directory = self.file.parent().unwrap_or(Path::new("."));
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
-        // Of this process: while one replaces another, both may write.
-        let draft = self
-            .file
-            .with_extension(format!("draft-{}", std::process::id()));
         let saved = Saved {
             saved_at: clock::since_epoch().as_secs(),
             view,
         };
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(&serde_json::to_vec(&saved)?)?;
-        file.sync_data()?;
-        fs::rename(draft, &self.file)
+        private_file::replace(&self.file, &serde_json::to_vec(&saved)?)
     }
 
     /// The view of `node` that was saved last, if there is one.

@@ -8,7 +8,9 @@ mod call;
 mod clock;
 mod condition;
 mod follow;
+mod identities;
 mod last_view;
+mod private_file;
 mod server;
 mod takeover;
 
@@ -22,9 +24,10 @@ use link::{Hello, Outbox};
 use proxy::DataPlane;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use view::Binding;
+use view::{Binding, Secrets};
 
 use follow::{FollowServer, Order, Stage};
+use identities::Identities;
 use last_view::LastView;
 use server::Server;
 use takeover::{Heir, Predecessor};
@@ -101,7 +104,8 @@ impl Sidecar {
         };
         let disk = LastView::of(&options.node, &options.state);
         let (standing, seen) = watch::channel(Standing::default());
-        if let Some(view) = from_disk(&plane, &disk, &options.node).await {
+        let mut identities = Identities::of(&options.node, &options.state, Arc::clone(&plane));
+        if let Some(view) = from_disk(&plane, &disk, &mut identities, &options.node).await {
             standing.send_modify(|standing| standing.view = Some(view));
         }
         let (orders, received) = mpsc::channel(2);
@@ -116,6 +120,7 @@ impl Sidecar {
                 holds: None,
             },
             disk,
+            identities,
             outbox: Outbox::default(),
             orders: received,
             standing,
@@ -217,7 +222,12 @@ fn create_private(state: &Path) -> Result<(), StartError> {
         })
 }
 
-async fn from_disk(plane: &DataPlane, disk: &LastView, node: &str) -> Option<Arc<view::NodeView>> {
+async fn from_disk(
+    plane: &DataPlane,
+    disk: &LastView,
+    identities: &mut Identities,
+    node: &str,
+) -> Option<Arc<view::NodeView>> {
     let found = match disk.load(node) {
         Ok(found) => found?,
         Err(error) => {
@@ -227,6 +237,7 @@ async fn from_disk(plane: &DataPlane, disk: &LastView, node: &str) -> Option<Arc
     };
     let view = Arc::new(found.view);
     let age = found.age;
+    identities.want(Secrets::of(&view));
     match plane.apply(Arc::clone(&view)).await {
         Ok(_) => {
             tracing::info!(

@@ -8,10 +8,12 @@
 pub mod compile;
 pub mod node_view;
 pub mod observe;
+mod secrets;
 pub mod traffic;
 
 pub use compile::{Binding, ProxyProtocol, compile, discovery_names};
 /// A view's expressions are patterns as the mesh has them: compiled by this, they are what was accepted.
 pub use model::expression;
 pub use node_view::*;
+pub use secrets::Secrets;
 pub use traffic::{Abort, Delay, Fault, Mirror, Pin, PinKey, Portion, Sticky, Traffic};

@@ -213,7 +213,6 @@ fn binding(args: &Proxy) -> Binding {
             expected_on: args.proxy_protocol.iter().copied().collect(),
             ..ProxyProtocol::default()
         },
-        ..Binding::sidecar()
     }
 }
 

@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("proxy", &["view"]),
     ("link", &["view"]),
     ("admin", &["view", "proxy"]),
-    ("sidecar", &["view", "proxy", "link"]),
+    ("sidecar", &["view", "proxy", "link", "identity"]),
     ("sigv4", &[]),
     ("interchange", &["model"]),
     ("appmesh", &["model", "store"]),

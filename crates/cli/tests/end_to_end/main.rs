@@ -7,6 +7,7 @@
 )]
 
 mod demo;
+mod identities;
 mod killed;
 mod load;
 mod mesh;

@@ -342,9 +342,7 @@ async fn a_service_reaches_its_backend_through_its_proxy_also_after_the_server_w
             .unwrap()
             .strip_prefix("http://")
             .unwrap();
-        let mut client = testkit::raw::RawClient::connect(gateway.parse().unwrap())
-            .await
-            .unwrap();
+        let mut client = RawClient::connect(gateway.parse().unwrap()).await.unwrap();
         let request = "GET /front/ HTTP/1.1\r\nhost: front\r\n\r\n";
         let answer = client.ask(request).await.unwrap();
         answer.status == 200

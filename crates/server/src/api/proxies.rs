@@ -18,6 +18,7 @@ use super::types::{ProxyCertificate, ProxyEndpoint, ProxyRefusal, ProxyStatus, R
 use super::{Server, bearer, has_token};
 use crate::access::check_is_no_page;
 use crate::ambient;
+use crate::configuration::Allowed;
 use crate::proxies::Remote;
 use crate::proxies::conversation::{Conversation, trailers};
 use crate::workload::Workload;
@@ -27,17 +28,21 @@ const WAITING: usize = 8;
 
 /// One proxy's stream. It ends in gRPC's way, whatever the reason.
 pub(super) async fn follow(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let refused = admit(&server, &request);
+    let admitted = admit(&server, &request);
     let (to, body) = Channel::<Bytes>::new(WAITING);
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(link::CONTENT_TYPE));
-    if let Err((code, reason)) = refused {
-        // The channel's other end is dropped: the answer is over with its head.
-        headers.extend(trailers(code, &reason));
-        return response;
-    }
+    let allowed = match admitted {
+        Ok(allowed) => allowed,
+        Err((code, reason)) => {
+            // The channel's other end is dropped: the answer is over with its head.
+            headers.extend(trailers(code, &reason));
+            return response;
+        }
+    };
     let conversation = Conversation {
+        allowed,
         proxies: Arc::clone(&server.proxies),
         from: request.into_body(),
         to,
@@ -48,7 +53,7 @@ pub(super) async fn follow(State(server): State<Arc<Server>>, request: Request) 
 }
 
 /// Lets in holders of a token; without any token or credentials, whoever calls from this machine.
-fn admit(server: &Server, request: &Request) -> Result<(), (Code, String)> {
+fn admit(server: &Server, request: &Request) -> Result<Allowed, (Code, String)> {
     let is_ours = request
         .headers()
         .get(CONTENT_TYPE)
@@ -61,16 +66,13 @@ fn admit(server: &Server, request: &Request) -> Result<(), (Code, String)> {
         return Err((Code::Unimplemented, reason));
     }
     let headers = request.headers();
-    let known = |given| {
-        server
-            .proxy_token
-            .as_ref()
-            .is_some_and(|token| token.is(given))
-    };
-    if has_token(server, headers) || bearer(headers).is_some_and(known) {
-        return Ok(());
+    if has_token(server, headers) {
+        return Ok(Allowed::Any);
     }
-    if bearer(headers).is_some() || server.proxy_token.is_some() {
+    if let Some(allowed) = bearer(headers).and_then(|given| server.proxy_tokens.allow(given)) {
+        return Ok(allowed);
+    }
+    if bearer(headers).is_some() || !server.proxy_tokens.is_empty() {
         let reason = "the token is missing or wrong: give the proxy SERIN_TOKEN or --token-file";
         return Err((Code::Unauthenticated, reason.to_owned()));
     }
@@ -79,6 +81,7 @@ fn admit(server: &Server, request: &Request) -> Result<(), (Code, String)> {
         return Err((Code::Unauthenticated, reason.to_owned()));
     }
     check_is_no_page(request.uri(), headers)
+        .map(|()| Allowed::Any)
         .map_err(|refused| (Code::PermissionDenied, refused.to_string()))
 }
 

@@ -14,9 +14,11 @@ use model::{Kind, ResourceId};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
+use super::secrets::Secrets;
 use super::{Proxies, Sight};
 use crate::actuator::chain;
 use crate::ambient;
+use crate::configuration::Allowed;
 use crate::traffic::{Origin, Receipt};
 
 /// How long the first message may take.
@@ -27,6 +29,8 @@ const SILENCE: Duration = Duration::from_secs(45);
 
 pub(crate) struct Conversation {
     pub(crate) proxies: Arc<Proxies>,
+    /// Which nodes its token is for.
+    pub(crate) allowed: Allowed,
     pub(crate) from: Body,
     pub(crate) to: Sender<Bytes>,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -49,6 +53,8 @@ enum End {
     Mute,
     #[error("{0:?} is neither a virtual node nor a virtual gateway of a mesh")]
     NoNode(String),
+    #[error("the token is not for {0}: each node's proxies have their own")]
+    Forbidden(String),
     #[error(transparent)]
     NoView(#[from] view::compile::Error),
     #[error("the proxy says what this version does not understand")]
@@ -63,6 +69,7 @@ impl End {
             Self::Goodbye | Self::Gone => Code::Ok,
             Self::Stopping | Self::Silent => Code::Unavailable,
             Self::Replaced => Code::Aborted,
+            Self::Forbidden(_) => Code::PermissionDenied,
             Self::NoView(view::compile::Error::Missing(_)) => Code::NotFound,
             Self::Mute
             | Self::NoNode(_)
@@ -95,6 +102,10 @@ impl Conversation {
             Ok(node) => node,
             Err(end) => return end,
         };
+        if !self.allowed.includes(&hello.node) {
+            tracing::warn!(node = hello.node, "a proxy holds another node's token");
+            return End::Forbidden(hello.node);
+        }
         let (intake, mut replaced) = self.proxies.enter(&hello, node.clone(), ambient::now());
         tracing::info!(
             node = hello.node,
@@ -104,6 +115,7 @@ impl Conversation {
         );
         let mut stream = Stream {
             sight: self.proxies.sight.clone(),
+            secrets: Secrets::new(Arc::clone(&self.proxies.authorities), node.clone()),
             node,
             views: Views::default(),
             splits: BTreeSet::new(),
@@ -212,7 +224,9 @@ impl Conversation {
             Upward::Condition(condition) => {
                 self.proxies
                     .update(instance, |remote| remote.condition = condition);
+                stream.secrets.look_at_trust();
             }
+            Upward::Sign(request) => stream.secrets.sign(request),
             Upward::Hello(_) | Upward::Goodbye => {}
         }
         Ok(())
@@ -229,6 +243,7 @@ struct Stream {
     hello: Hello,
     node: ResourceId,
     sight: Sight,
+    secrets: Secrets,
     views: Views,
     /// Of every view it had: what it can have counted.
     splits: BTreeSet<String>,
@@ -245,12 +260,16 @@ impl Stream {
         let routes = view.services.iter().flat_map(|service| &service.routes);
         self.splits
             .extend(routes.map(|route| route.split.id.clone()));
+        self.secrets.are_of(&view, self.sight.names(&self.node));
         self.views.offer(Arc::new(view));
         Ok(())
     }
 
     /// What to say now, if anything.
     fn next(&mut self) -> Option<Downward> {
+        if let Some(answer) = self.secrets.next() {
+            return Some(answer);
+        }
         if let Some(change) = self.views.due() {
             return Some(Downward::View(Box::new(change)));
         }
