@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compute::Driver;
 use compute::process::Process;
+use compute::{Driver, Fleet, TaskState};
 use image::Images;
 use proxy::DataPlane;
 use release::{Executor, Manifest};
 use store::Store;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::acm::AcmFiles;
@@ -30,6 +31,9 @@ use crate::proxies::Proxies;
 
 /// How often the proxies' counts are collected while no release asks for them.
 const COLLECT: Duration = Duration::from_millis(200);
+
+/// How long tasks that are there already may take to show that they are healthy.
+const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// How long requests in flight may take when the server stops.
 const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
@@ -109,6 +113,7 @@ impl Workload {
             .prepare()
             .await
             .map_err(|error| Error::Services(error.into()))?;
+        confirmed(engine.driver.observe()).await;
         feed.refresh().await.map_err(Error::Gateway)?;
         let gateway = feed.address(&engine.manifest.virtual_gateway()).await;
         let gateway = gateway.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -139,6 +144,19 @@ impl Workload {
     }
 }
 
+/// Waits until tasks that an earlier server left have shown that they live: a proxy would lose endpoints
+/// that serve, if its first view from this server came before.
+async fn confirmed(mut fleet: watch::Receiver<Arc<Fleet>>) {
+    let is_known = |fleet: &Arc<Fleet>| {
+        let mut tasks = fleet.task_sets.values().flat_map(|set| &set.tasks);
+        tasks.all(|task| task.state != TaskState::Starting)
+    };
+    let known = tokio::time::timeout(CONFIRMATION, fleet.wait_for(is_known)).await;
+    if known.is_err() {
+        tracing::warn!("traffic comes in before every task has shown that it is healthy");
+    }
+}
+
 async fn collect(engine: Arc<Engine>) {
     let mut tick = tokio::time::interval(COLLECT);
     loop {
@@ -147,5 +165,63 @@ async fn collect(engine: Arc<Engine>) {
             .traffic
             .collect(&engine.plane, engine.executor.ambient.now())
             .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use compute::{Task, TaskSetId, TaskSetStatus};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn fleet(states: &[TaskState]) -> Arc<Fleet> {
+        let task = |(index, &state): (usize, &TaskState)| Task {
+            id: format!("crystal/epoch/{index}"),
+            index: index as u32,
+            outdated: false,
+            address: ([127, 0, 0, 1], 1).into(),
+            state,
+            pid: None,
+            restarts: 0,
+            last_exit: None,
+            probe_failure: None,
+            log: "log".into(),
+        };
+        let set = TaskSetStatus {
+            desired: states.len() as u32,
+            draining: false,
+            tasks: states.iter().enumerate().map(task).collect(),
+        };
+        let id = TaskSetId {
+            service: "crystal".to_owned(),
+            version: "epoch".to_owned(),
+        };
+        Arc::new(Fleet {
+            task_sets: BTreeMap::from([(id, set)]),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_that_are_there_already_are_confirmed_before_traffic_comes_in() {
+        use TaskState::{BackingOff, Healthy, Starting};
+        let (change, changes) = watch::channel(fleet(&[Healthy, Starting]));
+        let waiting = tokio::spawn(confirmed(changes.clone()));
+        tokio::time::advance(CONFIRMATION / 2).await;
+        assert!(!waiting.is_finished());
+        change.send_replace(fleet(&[Healthy, BackingOff]));
+        let before = Instant::now();
+        waiting.await.unwrap();
+        assert_eq!(before.elapsed(), Duration::ZERO);
+
+        change.send_replace(fleet(&[Healthy, Starting]));
+        confirmed(changes).await;
+        assert_eq!(
+            before.elapsed(),
+            CONFIRMATION,
+            "a task that hangs holds nobody up"
+        );
     }
 }
