@@ -94,7 +94,7 @@ impl Server {
             {
                 bail!("the server ended with {status}");
             }
-            healthy = self.tasks().await.map(|tasks| tasks.len());
+            healthy = self.sight().await.map(|sight| sight.tasks.len());
             if healthy.as_ref().is_ok_and(|healthy| *healthy == tasks) {
                 return Ok(());
             }
@@ -104,8 +104,7 @@ impl Server {
         bail!("{healthy} of {tasks} tasks were healthy after {PATIENCE:?}")
     }
 
-    /// The processes of healthy tasks, with the name of their service.
-    pub async fn tasks(&self) -> anyhow::Result<Vec<(String, u32)>> {
+    pub async fn sight(&self) -> anyhow::Result<Sight> {
         let status = self.ask("GET", "/v1/status", None).await?;
         let mut found = Vec::new();
         for service in list(&status["services"]) {
@@ -119,7 +118,10 @@ impl Server {
                 }
             }
         }
-        Ok(found)
+        Ok(Sight {
+            tasks: found,
+            has_proxy: list(&status["proxies"]).iter().any(is_elsewhere),
+        })
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
@@ -140,6 +142,18 @@ impl Server {
             .unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {ANSWER:?}")))
             .with_context(|| format!("{method} {path}"))
     }
+}
+
+/// What the server sees.
+pub struct Sight {
+    /// The processes of healthy tasks, with the name of their service.
+    pub tasks: Vec<(String, u32)>,
+    /// A proxy of another process follows it.
+    pub has_proxy: bool,
+}
+
+fn is_elsewhere(proxy: &Value) -> bool {
+    proxy["connected"] == true && !proxy["instance"].is_null()
 }
 
 /// What opens the release API. The App Mesh API takes no notice of it.

@@ -18,10 +18,12 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Keeps what it knows while the server is away.
+    /// Keeps what it knows while the server is away, or the proxy has not found it again: the proxy does too.
     pub async fn look(&mut self, server: &Server) {
-        if let Ok(tasks) = server.tasks().await {
-            let healthy = tasks.into_iter().collect::<BTreeSet<_>>();
+        if let Ok(sight) = server.sight().await
+            && sight.has_proxy
+        {
+            let healthy = sight.tasks.into_iter().collect::<BTreeSet<_>>();
             self.known = self.healthy.intersection(&healthy).cloned().collect();
             self.healthy = healthy;
         }
