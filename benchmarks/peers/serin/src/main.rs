@@ -14,11 +14,16 @@ use setup::Setup;
 /// As often as the server does.
 const OBSERVED_EVERY: Duration = Duration::from_millis(200);
 
+/// More than any scenario opens. By default it is half of the files that the process may have, as each
+/// connection may need one to an endpoint; those of the scenarios do not.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(15_000).unwrap();
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let setup = Setup::from_arguments().map_err(anyhow::Error::msg)?;
     let plane = DataPlane::start(Options {
         workers: NonZeroUsize::new(setup.workers).context("a proxy has at least one worker")?,
+        connections: Some(CONNECTIONS),
         ..Options::default()
     })?;
     plane.apply(Arc::new(mesh::view(&setup)?)).await?;
