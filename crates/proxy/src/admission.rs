@@ -29,6 +29,7 @@ use crate::reply::Reply;
 use crate::route::{Asked, Destination, path};
 use crate::split::By;
 use crate::sticky::header;
+use crate::switch::Switch;
 use crate::translate::Replay;
 use crate::worker::Worker;
 
@@ -94,7 +95,8 @@ pub(crate) struct Client {
     pub(crate) is_11: bool,
     pub(crate) to_head: bool,
     pub(crate) keeps_alive: bool,
-    pub(crate) wants_websocket: bool,
+    /// What it may turn into.
+    pub(crate) switch: Option<Switch>,
 }
 
 #[derive(Debug)]
@@ -119,7 +121,7 @@ impl Client {
         is_11: true,
         to_head: false,
         keeps_alive: false,
-        wants_websocket: false,
+        switch: None,
     };
 
     fn of(head: &RequestHead<'_, '_>) -> Self {
@@ -127,8 +129,12 @@ impl Client {
             is_11: head.is_11,
             to_head: head.method == "HEAD",
             keeps_alive: head.keeps_alive(),
-            wants_websocket: head.fields.websocket,
+            switch: Switch::asked_by(head),
         }
+    }
+
+    pub(crate) fn wants_websocket(&self) -> bool {
+        self.switch == Some(Switch::WebSocket)
     }
 }
 
@@ -238,7 +244,8 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
     };
     let length = head.length + body_here.len();
     let answer = |reply: Reply, flags, mut log: Option<Box<Entry>>| {
-        let length = body.is_done().then_some(length);
+        let is_followed_by_requests = body.is_done() && !head.is_connect();
+        let length = is_followed_by_requests.then_some(length);
         if let Some(log) = &mut log {
             log.answered_here(&reply, flags);
         }
@@ -326,7 +333,7 @@ pub(crate) fn admit(worker: &Worker, listener: &Listener, input: &[u8]) -> Optio
             let fault = routed.fault.as_ref();
             injected = fault.and_then(|fault| fault::inject(fault, head.lines, rng));
             let mirror = routed.mirror.as_ref().filter(|mirror| {
-                let is_whole = body.is_done() && !head.fields.websocket;
+                let is_whole = body.is_done() && Switch::asked_by(&head).is_none();
                 is_whole
                     && injected.is_none()
                     && mirror::takes(mirror, head.method, body_here.len())
@@ -448,7 +455,7 @@ fn entry(
     let protocol = if head.is_11 { "HTTP/1.1" } else { "HTTP/1.0" };
     let mut entry = log.begin(started, Some(protocol), |name| match name {
         ":method" => Some(head.method.into()),
-        ":path" => Some(path_and_query.into()),
+        ":path" => (!head.is_connect()).then(|| path_and_query.into()),
         ":authority" => Some(head.target.authority.text.into()),
         ":scheme" => Some("http".into()),
         name => Some(String::from_utf8_lossy(header(head.lines, name).next()?)),

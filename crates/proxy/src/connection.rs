@@ -21,6 +21,7 @@ use crate::proxy_protocol::Ends;
 use crate::relay::Relay;
 use crate::reply::Reply;
 use crate::socket::Socket;
+use crate::switch::Switch;
 use crate::timers::Timer;
 use crate::translate::{self, Service, Translation};
 use crate::tunnel;
@@ -148,7 +149,7 @@ impl Downstream for Connection {
             Upstream::Http1(socket) => Relay::new(self, socket, exchange, tries, now).run().await,
             Upstream::Http2(lease) => {
                 let leaves = self.is_leaving();
-                let wants_websocket = exchange.client.wants_websocket;
+                let may_last = exchange.client.switch.is_some();
                 let client =
                     translate::Client::http1(&self.worker, &mut self.client, exchange, leaves)
                         .map_err(Failure::BadBody)?;
@@ -158,7 +159,7 @@ impl Downstream for Connection {
                     Translation::new(listener, timer, client, service, exchange, tries, now);
                 // In a box: few connections lead to HTTP/2 services.
                 let relaying = Box::pin(translation.run());
-                if !wants_websocket {
+                if !may_last {
                     return relaying.await;
                 }
                 self.entered.is_long_lived(&self.timer);
@@ -219,7 +220,9 @@ impl Downstream for Connection {
 
 impl Then {
     fn closing(exchange: &Exchange) -> Self {
-        if exchange.client.keeps_alive || !exchange.body.is_done() {
+        let client = exchange.client;
+        let may_have_spoken = client.switch == Some(Switch::Tunnel) || !exchange.body.is_done();
+        if client.keeps_alive || may_have_spoken {
             Self::Linger
         } else {
             Self::Close

@@ -305,7 +305,7 @@ async fn lease(
         .lease(address, tries.shuns_pool, connecting);
     let (lease, was_open) = leased.await?;
     tries.was_pooled = was_open;
-    if exchange.client.wants_websocket && !lease.takes_websockets().await? {
+    if exchange.client.wants_websocket() && !lease.takes_websockets().await? {
         return Err(Failure::NoWebSocket);
     }
     Ok(Upstream::Http2(lease))

@@ -53,6 +53,7 @@ mod split;
 mod statistics;
 mod sticky;
 mod stream;
+mod switch;
 mod tcp;
 mod timers;
 mod tls;

@@ -8,6 +8,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use view::observe::Outcome;
+
 use crate::admission::Exchange;
 use crate::clock::{self, Instant};
 use crate::connection::Connection;
@@ -17,6 +19,7 @@ use crate::http1::{Body, Malformed, Passed, Trailers, fields};
 use crate::overload::is_too_long;
 use crate::socket::Socket;
 use crate::sticky::header;
+use crate::switch::Switch;
 use crate::worker::{HEADROOM, Worker};
 
 /// How much is read at once for a side that did not take the last read whole.
@@ -201,16 +204,16 @@ impl<'r> Relay<'r> {
     }
 
     fn finished(&self) -> Option<Finished> {
-        let (head, is_switched) = match &self.response {
-            Response::Body { head, body, .. } if body.is_done() => (*head, false),
-            Response::Switched => (
-                Answered {
-                    status: 101,
+        let head = match &self.response {
+            Response::Body { head, body, .. } if body.is_done() => *head,
+            Response::Switched => {
+                return Some(Finished {
+                    outcome: Outcome::Success,
                     keeps_client: false,
                     keeps_upstream: false,
-                },
-                true,
-            ),
+                    is_switched: true,
+                });
+            }
             _ => return None,
         };
         Some(Finished {
@@ -219,7 +222,7 @@ impl<'r> Relay<'r> {
             keeps_upstream: head.keeps_upstream
                 && self.upload == Upload::Done
                 && !self.upstream.has_unread(),
-            is_switched,
+            is_switched: false,
         })
     }
 
@@ -264,7 +267,7 @@ impl<'r> Relay<'r> {
         let mut lines = fields::no_lines();
         let to_head = self.exchange.client.to_head;
         let parsed = response::parse(&scratch[at..], to_head, &mut lines);
-        let Some(head) = parsed.map_err(Failure::BadResponse)? else {
+        let Some(mut head) = parsed.map_err(Failure::BadResponse)? else {
             return Ok(None);
         };
         let length = head.bytes.len();
@@ -291,7 +294,12 @@ impl<'r> Relay<'r> {
         }
         self.times.has_answered();
 
-        let (answered, unchunks, of_the_hop) = self.answer(&head)?;
+        let granted = self.exchange.client.switch;
+        let granted = granted.filter(|switch| switch.is_granted_by(&head));
+        if granted.is_some() {
+            head.begin_tunnel();
+        }
+        let (answered, unchunks, of_the_hop) = self.answer(&head, granted)?;
         if let Some(log) = &mut self.exchange.log {
             log.answered(head.status, clock::now(), |name| {
                 Some(String::from_utf8_lossy(header(head.lines, name).next()?))
@@ -302,7 +310,6 @@ impl<'r> Relay<'r> {
         let additions = [of_the_hop, set_cookie.as_deref().unwrap_or_default()];
         let adds = additions.iter().any(|addition| !addition.is_empty());
         let mut body = head.body;
-        let is_switched = head.status == 101;
         let rewritten = (!head.is_clean() || adds || unchunks).then(|| {
             let mut rewritten = worker.buffer();
             head.rewrite(&additions, unchunks, &mut rewritten);
@@ -317,7 +324,7 @@ impl<'r> Relay<'r> {
             scratch[head_at..body_at].copy_from_slice(&rewritten);
             worker.recycle(rewritten);
         }
-        if is_switched {
+        if granted.is_some() {
             self.response = Response::Switched;
             self.send(cx, &scratch[head_at..])?;
             return Ok(Some(scratch.len() - at));
@@ -345,6 +352,7 @@ impl<'r> Relay<'r> {
     fn answer(
         &mut self,
         head: &ResponseHead<'_, '_>,
+        granted: Option<Switch>,
     ) -> Result<(Answered, bool, &'static str), Failure> {
         let client = self.exchange.client;
         let unchunks = !client.is_11 && head.fields.is_chunked();
@@ -352,17 +360,18 @@ impl<'r> Relay<'r> {
             && head.body != Body::UntilClose
             && !unchunks
             && !self.connection.is_leaving();
-        let of_the_hop = match (head.status, keeps_client) {
-            (101, _) if client.wants_websocket && head.fields.websocket => fields::WEBSOCKET,
-            (101, _) => return Err(Failure::BadResponse(Malformed::SwitchedUnasked)),
-            (_, false) => "connection: close\r\n",
-            (_, true) if !client.is_11 => "connection: keep-alive\r\n",
-            (_, true) => "",
+        let of_the_hop = match (granted, head.status, keeps_client) {
+            (Some(switch), _, _) => switch.granting_lines(),
+            (None, 101, _) => return Err(Failure::BadResponse(Malformed::SwitchedUnasked)),
+            (None, _, false) => "connection: close\r\n",
+            (None, _, true) if !client.is_11 => "connection: keep-alive\r\n",
+            (None, _, true) => "",
         };
         let answered = Answered {
             status: head.status,
             keeps_client,
-            keeps_upstream: head.keeps_alive(),
+            // Who was asked to become something else may be about to.
+            keeps_upstream: head.keeps_alive() && client.switch.is_none(),
         };
         Ok((answered, unchunks, of_the_hop))
     }

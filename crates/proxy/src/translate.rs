@@ -114,7 +114,7 @@ impl<'r> Translation<'r> {
         now: Instant,
     ) -> Self {
         // What follows a switch of protocols is no body.
-        let is_body = !exchange.client.wants_websocket;
+        let is_body = exchange.client.switch.is_none();
         let longest_body = exchange.longest_body.filter(|_| is_body);
         exchange.replay.get_or_insert_default().restart();
         let times = Times::new(exchange, client.body().is_ended(), now);
@@ -191,7 +191,7 @@ impl<'r> Translation<'r> {
     }
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<Upload, Failure>> {
-        let is_switching = self.exchange.client.wants_websocket;
+        let is_switching = self.exchange.client.switch.is_some();
         if self.upload == Upload::Head {
             let replay = self.exchange.replay.get_or_insert_default();
             let is_last = !replay.has_stored() && self.client.body().is_ended();
@@ -231,9 +231,8 @@ impl<'r> Translation<'r> {
 
     fn poll_download(&mut self, cx: &mut Context<'_>) -> Poll<Result<Finished, Failure>> {
         while self.response == Answered::Awaited {
-            let wants_websocket = self.exchange.client.wants_websocket;
-            let answer =
-                ready!(self.service.poll_answer(cx, wants_websocket)).map_err(of_service)?;
+            let switch = self.exchange.client.switch;
+            let answer = ready!(self.service.poll_answer(cx, switch)).map_err(of_service)?;
             self.times.moved = true;
             match answer {
                 Answer::Interim(response) => {
@@ -329,8 +328,7 @@ impl<'r> Translation<'r> {
 
     fn switch(&mut self, response: Response<()>) -> Result<(), Failure> {
         self.has_answered();
-        let (parts, ()) = response.into_parts();
-        let status = self.client.become_tunnel(parts.headers).map_err(gone)?;
+        let status = self.client.become_tunnel(response).map_err(gone)?;
         if let Some(log) = &mut self.exchange.log {
             log.answered(status.as_u16(), clock::now(), |_| None);
         }
@@ -368,7 +366,7 @@ impl<'r> Translation<'r> {
         };
         let is_uploaded = self.upload == Upload::Done;
         // What follows a switch that was asked for may be on its way.
-        let is_reusable = !self.exchange.client.wants_websocket && self.service.is_clean();
+        let is_reusable = self.exchange.client.switch.is_none() && self.service.is_clean();
         Finished {
             outcome: self.outcome(status),
             keeps_client: keeps_client && is_uploaded,

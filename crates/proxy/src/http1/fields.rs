@@ -124,6 +124,30 @@ impl Fields {
     pub(crate) fn is_chunked(&self) -> bool {
         self.transfer_encoding.is_some()
     }
+
+    /// Of CONNECT, which has no body: a length of one could be read as that of what follows the head.
+    pub(super) fn begin_tunnel(&mut self, lines: &[Header<'_>]) -> Result<(), Malformed> {
+        if self.is_chunked() {
+            return Err(Malformed::TransferEncodingMisplaced);
+        }
+        if self.content_length.is_some_and(|length| length > 0) {
+            return Err(Malformed::ContentLengthMisplaced);
+        }
+        self.websocket = false;
+        self.drop_framing(lines);
+        Ok(())
+    }
+
+    /// Where no body follows, what says how long one is goes no further.
+    pub(super) fn drop_framing(&mut self, lines: &[Header<'_>]) {
+        self.content_length = None;
+        self.transfer_encoding = None;
+        for (index, line) in lines.iter().enumerate() {
+            if let Name::ContentLength | Name::TransferEncoding = Name::of(line.name) {
+                self.dropped |= 1 << index;
+            }
+        }
+    }
 }
 
 /// The lines that a `Connection` header names. What frames or directs the message stays: a sender

@@ -16,8 +16,8 @@ pub(crate) enum Malformed {
     Target,
     #[error("the request target's scheme is not http")]
     Scheme,
-    #[error("CONNECT is not supported")]
-    Connect,
+    #[error("CONNECT says no port, or port 0")]
+    Port,
     #[error("the Host header is missing")]
     HostMissing,
     #[error("there is more than one Host header")]
@@ -63,7 +63,6 @@ impl Malformed {
             Self::BodyTooLong => 413,
             Self::RequestLineTooLong => 414,
             Self::HeadTooLarge | Self::Syntax(httparse::Error::TooManyHeaders) => 431,
-            Self::Connect => 501,
             Self::Version => 505,
             _ => 400,
         }

@@ -1,6 +1,7 @@
 //! A request's head: parsed where it lies, checked for everything RFC 9112 lets a server refuse.
 
 use std::borrow::Cow;
+use std::num::NonZeroU16;
 
 use httparse::{Header, Status};
 
@@ -25,9 +26,22 @@ pub(crate) struct RequestHead<'h, 'b> {
 pub(crate) struct Target<'b> {
     /// Who is asked: of the absolute form, else of `Host`; empty where neither says.
     pub(crate) authority: Authority<'b>,
-    pub(crate) is_absolute: bool,
-    /// Starts with `/`, or is `*`. The absolute form may leave the `/` out.
+    pub(crate) form: Form,
+    /// Starts with `/`, or is `*`. The absolute form may leave the `/` out, and CONNECT has no path: its
+    /// routes are found as those of `/`.
     pub(crate) path_and_query: Cow<'b, str>,
+}
+
+/// RFC 9112 section 3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A path, or `*`; `Host` says who is asked.
+    Origin,
+    Absolute,
+    /// Of CONNECT alone.
+    Authority {
+        port: NonZeroU16,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +83,7 @@ pub(crate) fn parse<'h, 'b>(
     let head = &bytes[..head_length];
     fields::check_line_ends(head, lines)?;
 
-    let fields = Fields::read(lines)?;
+    let mut fields = Fields::read(lines)?;
     let is_11 = version == 1;
     if fields.is_chunked() && !is_11 {
         return Err(Malformed::TransferEncodingMisplaced);
@@ -79,11 +93,17 @@ pub(crate) fn parse<'h, 'b>(
         None if is_11 => return Err(Malformed::HostMissing),
         None => None,
     };
+    let target = if method == "CONNECT" {
+        fields.begin_tunnel(lines)?;
+        Target::of_connect(target)?
+    } else {
+        Target::parse(method, target, host.unwrap_or_default())?
+    };
     Ok(Some(RequestHead {
         bytes: head,
         length: skipped + head_length,
         method,
-        target: Target::parse(method, target, host.unwrap_or_default())?,
+        target,
         is_11,
         lines,
         fields,
@@ -91,6 +111,10 @@ pub(crate) fn parse<'h, 'b>(
 }
 
 impl RequestHead<'_, '_> {
+    pub(crate) fn is_connect(&self) -> bool {
+        matches!(self.target.form, Form::Authority { .. })
+    }
+
     pub(crate) fn body(&self) -> Body {
         if self.fields.is_chunked() {
             Body::chunked()
@@ -100,17 +124,29 @@ impl RequestHead<'_, '_> {
     }
 
     /// Appends the head as the next hop gets it: this hop's lines left out, asked for anew as
-    /// `path_and_query`, of `host` where that is not what `Host` says already.
+    /// `path_and_query`, of `host` where that is not what `Host` says already. CONNECT keeps its port.
     pub(crate) fn rewrite(&self, path_and_query: &str, host: Option<&str>, out: &mut Vec<u8>) {
         let mut dropped = self.fields.dropped;
+        let authority;
+        let (target, host) = match (self.target.form, host, self.fields.host) {
+            (Form::Authority { port }, Some(host), _) => {
+                authority = format!("{host}:{port}");
+                (&*authority, Some(&*authority))
+            }
+            (Form::Authority { .. }, None, _) => {
+                let authority = self.target.authority.text;
+                (authority, Some(authority))
+            }
+            (Form::Origin, None, Some(_)) => (path_and_query, None),
+            (_, host, _) => {
+                let host = host.unwrap_or(self.target.authority.text);
+                (path_and_query, Some(host))
+            }
+        };
         out.extend_from_slice(self.method.as_bytes());
         out.push(b' ');
-        out.extend_from_slice(path_and_query.as_bytes());
+        out.extend_from_slice(target.as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        let host = match (host, self.fields.host) {
-            (None, Some(_)) if !self.target.is_absolute => None,
-            (host, _) => Some(host.unwrap_or(self.target.authority.text)),
-        };
         if let Some(host) = host {
             if let Some(line) = self.fields.host {
                 dropped |= 1 << line;
@@ -128,22 +164,19 @@ impl RequestHead<'_, '_> {
 
     /// Whether the client means to send another request on this connection.
     pub(crate) fn keeps_alive(&self) -> bool {
-        !self.fields.close && (self.is_11 || self.fields.keep_alive)
+        !self.is_connect() && !self.fields.close && (self.is_11 || self.fields.keep_alive)
     }
 }
 
 impl<'b> Target<'b> {
     fn parse(method: &str, target: &'b str, host: Authority<'b>) -> Result<Self, Malformed> {
-        if method == "CONNECT" {
-            return Err(Malformed::Connect);
-        }
         if target.contains('#') {
             return Err(Malformed::Target);
         }
         if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
             return Ok(Self {
                 authority: host,
-                is_absolute: false,
+                form: Form::Origin,
                 path_and_query: Cow::Borrowed(target),
             });
         }
@@ -158,12 +191,27 @@ impl<'b> Target<'b> {
             .ok_or(Malformed::Target)?;
         Ok(Self {
             authority,
-            is_absolute: true,
+            form: Form::Absolute,
             path_and_query: if path_and_query.starts_with('/') {
                 Cow::Borrowed(path_and_query)
             } else {
                 Cow::Owned(format!("/{path_and_query}"))
             },
+        })
+    }
+
+    /// Whatever `Host` says: the target is all of what is asked for.
+    fn of_connect(target: &'b str) -> Result<Self, Malformed> {
+        let authority = Authority::parse(target.as_bytes())
+            .filter(|authority| !authority.host.is_empty())
+            .ok_or(Malformed::Target)?;
+        let port = authority.port.and_then(NonZeroU16::new);
+        Ok(Self {
+            authority,
+            form: Form::Authority {
+                port: port.ok_or(Malformed::Port)?,
+            },
+            path_and_query: Cow::Borrowed("/"),
         })
     }
 }

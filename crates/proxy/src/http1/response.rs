@@ -98,6 +98,12 @@ impl ResponseHead<'_, '_> {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// What follows is a tunnel's (RFC 9112 section 6.3), whatever the head says of a body.
+    pub(crate) fn begin_tunnel(&mut self) {
+        self.fields.drop_framing(self.lines);
+        self.body = Body::EMPTY;
+    }
+
     /// Whether a proxy on the way refused the request for want of room: trying again would make it worse.
     pub(crate) fn says_overloaded(&self) -> bool {
         self.lines

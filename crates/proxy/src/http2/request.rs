@@ -25,14 +25,17 @@ pub(crate) fn write_head(
 ) -> Result<(), Malformed> {
     let method = match websocket_key {
         Some(_) => &Method::GET,
-        None if parts.method == Method::CONNECT => return Err(Malformed::Connect),
         None => &parts.method,
     };
-    let target = target(parts)?;
+    let is_connect = *method == Method::CONNECT;
     let host = host(parts)?;
+    let target = match is_connect {
+        true => host,
+        false => target(parts)?.as_bytes(),
+    };
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(target);
     out.extend_from_slice(b" HTTP/1.1\r\n");
     write_line("host", host, out);
     for (name, value) in &parts.headers {
@@ -42,8 +45,8 @@ pub(crate) fn write_head(
             "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" => {
                 return Err(Malformed::Field);
             }
-            // Nothing of a WebSocket's body goes before the switch, so a length would be of something else.
-            "content-length" if websocket_key.is_some() => {
+            // Nothing of a tunnel goes before the switch, so a length would be of something else.
+            "content-length" if websocket_key.is_some() || is_connect => {
                 return Err(Malformed::ContentLengthMisplaced);
             }
             name => write_line(name, value.as_bytes(), out),
@@ -53,7 +56,7 @@ pub(crate) fn write_head(
     if let Some(key) = websocket_key {
         out.extend_from_slice(fields::WEBSOCKET.as_bytes());
         write_line(websocket::KEY, key.as_bytes(), out);
-    } else if !parts.headers.contains_key(CONTENT_LENGTH) {
+    } else if !is_connect && !parts.headers.contains_key(CONTENT_LENGTH) {
         let framing: &[u8] = match *method {
             _ if !is_whole => b"transfer-encoding: chunked\r\n",
             Method::POST | Method::PUT | Method::PATCH => b"content-length: 0\r\n",
@@ -142,7 +145,7 @@ pub(crate) fn from_head(
         None => Scheme::HTTP,
     };
     *request.uri_mut() = uri(scheme, &head, endpoint)?;
-    if exchange.client.wants_websocket {
+    if exchange.client.wants_websocket() {
         if head.method != "GET" {
             return Err(Failure::Untranslatable("a WebSocket begins with GET"));
         }
@@ -162,7 +165,7 @@ pub(crate) fn from_head(
             headers.append(name, value);
         }
     }
-    if exchange.client.wants_websocket {
+    if exchange.client.wants_websocket() {
         headers.remove(websocket::KEY);
     }
     if exchange.grpc.is_some() {
@@ -180,16 +183,20 @@ fn uri(
     head: &request::RequestHead<'_, '_>,
     endpoint: SocketAddr,
 ) -> Result<Uri, Failure> {
+    let invalid = |_| Failure::Untranslatable("its target is not valid");
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(scheme);
     let authority = match head.target.authority.text {
         "" => Authority::from_maybe_shared(endpoint.to_string()),
         text => Authority::try_from(text),
     };
     parts.authority =
         Some(authority.map_err(|_| Failure::Untranslatable("its host is not valid"))?);
+    if head.is_connect() {
+        return Uri::from_parts(parts).map_err(invalid);
+    }
+    parts.scheme = Some(scheme);
     let path_and_query = PathAndQuery::try_from(&*head.target.path_and_query)
         .map_err(|_| Failure::Untranslatable("its path is not valid"))?;
     parts.path_and_query = Some(path_and_query);
-    Uri::from_parts(parts).map_err(|_| Failure::Untranslatable("its target is not valid"))
+    Uri::from_parts(parts).map_err(invalid)
 }

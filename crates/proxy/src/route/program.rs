@@ -125,6 +125,8 @@ pub(crate) enum TcpDestination {
 pub(crate) enum NoRoute {
     #[error("no virtual service is called {0:?}, and the mesh lets nothing else out (DROP_ALL)")]
     Service(String),
+    #[error("no virtual service is called {0:?}, and CONNECT goes to nothing else")]
+    Connect(String),
     #[error("no route of virtual service {0:?} matches")]
     Route(String),
     #[error("no gateway route matches")]
@@ -352,6 +354,10 @@ impl Program {
                     })
                 }
                 None if *unmatched == Unmatched::Forward || is_amazon(authority.host) => {
+                    // Whoever may connect here could reach anything that this machine can.
+                    if asked.method == "CONNECT" {
+                        return Err(NoRoute::Connect(authority.text.to_owned()));
+                    }
                     Ok(Destination::Outside)
                 }
                 None => Err(NoRoute::Service(authority.text.to_owned())),

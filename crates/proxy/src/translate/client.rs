@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
-use http::header::{CONTENT_LENGTH, HeaderMap, SEC_WEBSOCKET_ACCEPT};
+use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT};
 use http::{Response, StatusCode};
 
 use super::frame::{Broken, Duplex};
@@ -136,36 +136,45 @@ impl<'r> Client<'r> {
         }
     }
 
-    /// Grants the WebSocket that the client asked for; from here on bytes have no meaning. Returns the status
-    /// that says so.
-    pub(super) fn become_tunnel(&mut self, mut headers: HeaderMap) -> Result<StatusCode, Broken> {
-        let mut response = Response::new(());
+    /// Grants what the client asked for; from here on bytes have no meaning. Returns the status that says so.
+    pub(super) fn become_tunnel(
+        &mut self,
+        mut response: Response<()>,
+    ) -> Result<StatusCode, Broken> {
         // The proof that the HTTP/1.1 handshake asks for has no place in HTTP/2 (RFC 8441), and a tunnel
         // no length.
+        let headers = response.headers_mut();
         headers.remove(SEC_WEBSOCKET_ACCEPT);
         headers.remove(CONTENT_LENGTH);
-        *response.headers_mut() = headers;
+        *response.status_mut() = match self {
+            Self::Http1 {
+                accept: Some(_), ..
+            } => StatusCode::SWITCHING_PROTOCOLS,
+            _ => StatusCode::OK,
+        };
+        let status = response.status();
         match self {
             Self::Http1 { body, accept, .. } => {
-                let status = StatusCode::SWITCHING_PROTOCOLS;
-                *response.status_mut() = status;
-                let accept = accept.take().unwrap_or_default();
-                let accept = format!("sec-websocket-accept: {accept}\r\n");
-                write_head(&response, &[fields::WEBSOCKET, &accept], &mut body.output);
+                let proof = accept.take();
+                let proof = proof.map(|proof| format!("sec-websocket-accept: {proof}\r\n"));
+                let lines = match &proof {
+                    Some(proof) => [fields::WEBSOCKET, proof],
+                    None => [""; 2],
+                };
+                write_head(&response, &lines, &mut body.output);
                 body.become_tunnel();
-                Ok(status)
             }
             Self::Http2 { body, respond } => {
                 body.outgoing = Some(respond.send_response(response, false)?);
-                Ok(StatusCode::OK)
             }
         }
+        Ok(status)
     }
 }
 
 /// What proves to the client that its request for a WebSocket was understood, if it is one.
 fn websocket_accept(exchange: &Exchange) -> Result<Option<String>, Malformed> {
-    if !exchange.client.wants_websocket {
+    if !exchange.client.wants_websocket() {
         return Ok(None);
     }
     let mut lines = fields::no_lines();

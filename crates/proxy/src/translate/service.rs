@@ -15,6 +15,7 @@ use crate::http1::response::{self, ResponseHead};
 use crate::http1::{Body, Malformed, fields};
 use crate::http2::{self, Lease};
 use crate::socket::Socket;
+use crate::switch::Switch;
 use crate::worker::Worker;
 
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl<'r> Service<'r> {
                 let request = http2::request::from_head(head, exchange, lease.address)?;
                 let (answer, outgoing) = lease
                     .channel
-                    .send_request(request, is_last && !exchange.client.wants_websocket)
+                    .send_request(request, is_last && exchange.client.switch.is_none())
                     .map_err(unsent)?;
                 *response = Some(answer);
                 body.outgoing = Some(outgoing);
@@ -118,10 +119,10 @@ impl<'r> Service<'r> {
     pub(super) fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
-        wants_websocket: bool,
+        switch: Option<Switch>,
     ) -> Poll<Result<Answer, Broken>> {
         match self {
-            Self::Http1 { body, to_head } => poll_http1(body, *to_head, wants_websocket, cx),
+            Self::Http1 { body, to_head } => poll_http1(body, *to_head, switch, cx),
             Self::Http2 { body, response, .. } => {
                 let Some(response) = response else {
                     return Poll::Pending;
@@ -133,7 +134,7 @@ impl<'r> Service<'r> {
                 let is_last = incoming.is_end_stream();
                 body.incoming = Some(incoming);
                 let response = Response::from_parts(parts, ());
-                if wants_websocket && response.status().is_success() {
+                if switch.is_some() && response.status().is_success() {
                     return Poll::Ready(Ok(Answer::Switched(response)));
                 }
                 Poll::Ready(Ok(Answer::Final(Final {
@@ -156,7 +157,7 @@ impl<'r> Service<'r> {
 fn poll_http1(
     body: &mut Http1<'_>,
     to_head: bool,
-    wants_websocket: bool,
+    switch: Option<Switch>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Answer, Broken>> {
     let worker = Rc::clone(&body.worker);
@@ -168,7 +169,7 @@ fn poll_http1(
         if come > 0
             && let Some(head) = parsed.map_err(Broken::Malformed)?
         {
-            return Poll::Ready(answer(body, &head, &scratch[..come], wants_websocket));
+            return Poll::Ready(answer(body, &head, &scratch[..come], switch));
         }
         match body.socket.poll_read(cx, &mut scratch[come..]) {
             Poll::Pending => {
@@ -186,7 +187,7 @@ fn answer(
     body: &mut Http1<'_>,
     head: &ResponseHead<'_, '_>,
     come: &[u8],
-    wants_websocket: bool,
+    switch: Option<Switch>,
 ) -> Result<Answer, Broken> {
     let rest = &come[head.bytes.len()..];
     let response = translated(head).map_err(Broken::Malformed)?;
@@ -194,12 +195,12 @@ fn answer(
         body.socket.unread(rest);
         return Ok(Answer::Interim(response));
     }
-    if head.status == 101 {
-        if !(wants_websocket && head.fields.websocket) {
-            return Err(Broken::Malformed(Malformed::SwitchedUnasked));
-        }
+    if switch.is_some_and(|switch| switch.is_granted_by(head)) {
         body.socket.unread(rest);
         return Ok(Answer::Switched(response));
+    }
+    if head.status == 101 {
+        return Err(Broken::Malformed(Malformed::SwitchedUnasked));
     }
     body.incoming = head.body;
     let (first, used) = body.decode(rest)?;

@@ -9,6 +9,7 @@ use testkit::backend::with_status;
 use tokio::io::AsyncReadExt;
 use view::{AccessLog, AccessLogFormat, NodeView, Protocol};
 
+use crate::connect::{CONNECT, GRANTED, tunnelling};
 use crate::http2_peers::{Http2Backend, Http2Client, read, request, send};
 use crate::mesh::{Proxy, gateway, gateway_to, nobody};
 use crate::tcp::{echoing, reset, serving, tcp};
@@ -79,6 +80,23 @@ async fn a_text_format_is_written_as_envoy_writes_it() {
     }
     let expected = ENVOY.map(|line| line.replace("{up}", &backend.address.to_string()));
     assert_eq!(lines(&path, 4).await, expected);
+}
+
+#[tokio::test]
+async fn a_connect_is_written_without_a_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("access.log");
+    let server = tunnelling(GRANTED).await;
+    let format = "%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)% %RESPONSE_CODE%\n";
+    let format = AccessLogFormat::Text(format.to_owned());
+    let proxy = Proxy::running(&logging(gateway_to(server.address), &path, format)).await;
+    let mut client = proxy.client().await;
+    client.send(format!("{CONNECT}bye")).await.unwrap();
+    client.read_to_end().await;
+    // A tunnel has ended once both sides have.
+    drop(client);
+    let expected = "CONNECT crystal.local:443 - 200";
+    assert_eq!(lines(&path, 1).await, [expected]);
 }
 
 #[tokio::test]

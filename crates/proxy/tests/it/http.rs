@@ -323,9 +323,9 @@ async fn what_cannot_be_served_is_refused_in_words() {
     let (proxy, server) = in_front_of(OK).await;
     for (request, status, words) in [
         (
-            "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
-            501,
-            "CONNECT is not supported",
+            "CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            400,
+            "CONNECT says no port",
         ),
         (
             "GET / HTTP/3.0\r\nHost: a\r\n\r\n".to_owned(),

@@ -269,7 +269,30 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
         (
             "8.5: CONNECT",
             request(fields(&[(":method", "CONNECT"), (":authority", "a:1")])),
-            End::Answer(501),
+            OK,
+        ),
+        (
+            "8.5: CONNECT with :path",
+            request(fields(&[
+                (":method", "CONNECT"),
+                (":path", "/"),
+                (":authority", "a:1"),
+            ])),
+            PROTOCOL_ERROR,
+        ),
+        (
+            "8.5: CONNECT with :scheme",
+            request(fields(&[
+                (":method", "CONNECT"),
+                (":scheme", "http"),
+                (":authority", "a:1"),
+            ])),
+            PROTOCOL_ERROR,
+        ),
+        (
+            "8.5: CONNECT without a port",
+            request(fields(&[(":method", "CONNECT"), (":authority", "a")])),
+            End::Answer(400),
         ),
     ]
 }

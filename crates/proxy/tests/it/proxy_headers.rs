@@ -14,8 +14,8 @@ use view::*;
 use crate::mesh::{Proxy, gateway_to, nobody, node};
 
 /// A server of somebody else's, until dropped.
-struct Foreign {
-    address: SocketAddr,
+pub(crate) struct Foreign {
+    pub(crate) address: SocketAddr,
     _process: Child,
     _directory: tempfile::TempDir,
 }
@@ -49,7 +49,7 @@ impl Foreign {
         }
     }
 
-    async fn haproxy(section: impl Fn(SocketAddr) -> String) -> Self {
+    pub(crate) async fn haproxy(section: impl Fn(SocketAddr) -> String) -> Self {
         Self::start("haproxy", &["-db", "-f"], |address, _| {
             format!(
                 "defaults\n timeout connect 9s\n timeout client 9s\n timeout server 9s\n{}\n",

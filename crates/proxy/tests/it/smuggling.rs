@@ -254,6 +254,33 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
             400,
         ),
         (
+            "3.2.3: CONNECT without a port",
+            format!("CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "3.2.3: CONNECT to a path",
+            format!("CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "3.2.3: CONNECT to an absolute target",
+            format!("CONNECT http://a:80 HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "6.3: CONNECT with a length",
+            format!(
+                "CONNECT a:80 HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"
+            ),
+            400,
+        ),
+        (
+            "6.3: CONNECT with chunks",
+            format!("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n{chunked}\r\n0\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
             "2.3: a version that is unknown",
             format!("GET / HTTP/1.2\r\nHost: a\r\n\r\n{SMUGGLED}"),
             505,

@@ -37,6 +37,12 @@ fn what_is_clear_is_read() {
         ),
         ("GET / HTTP/1.0\r\n\r\n", "GET /", Body::EMPTY, false),
         (
+            "CONNECT [::1]:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+            "CONNECT [::1]:443/",
+            Body::EMPTY,
+            false,
+        ),
+        (
             "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
             "GET /",
             Body::EMPTY,
@@ -248,8 +254,36 @@ fn what_is_not_clear_is_refused() {
             Malformed::Scheme,
         ),
         (
-            "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
-            Malformed::Connect,
+            "CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            Malformed::Target,
+        ),
+        (
+            "CONNECT :443 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            Malformed::Target,
+        ),
+        (
+            "CONNECT u@a:443 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            Malformed::Target,
+        ),
+        (
+            "CONNECT a HTTP/1.1\r\nHost: a:443\r\n\r\n".to_owned(),
+            Malformed::Port,
+        ),
+        (
+            "CONNECT a: HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            Malformed::Port,
+        ),
+        (
+            "CONNECT a:0 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            Malformed::Port,
+        ),
+        (
+            "CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n".to_owned(),
+            Malformed::ContentLengthMisplaced,
+        ),
+        (
+            "CONNECT a:443 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+            Malformed::TransferEncodingMisplaced,
         ),
         // Whom it is for.
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), Malformed::HostMissing),
@@ -362,6 +396,7 @@ fn arbitrary_head() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![
         Just("GET / HTTP/1.1\r\n".to_owned()),
         Just("POST http://b/c?d HTTP/1.1\r\n".to_owned()),
+        Just("CONNECT b:443 HTTP/1.1\r\n".to_owned()),
         Just("GET / HTTP/1.0\r\n".to_owned()),
         "\r?\n?[A-Z]{1,4} [ -~]{1,6} HTTP/1.[0-2]\r?\n",
     ];

@@ -1,6 +1,6 @@
 //! What takes more than one message to show: the clause, what is done, and the test that shows it.
 
-pub(super) const RULES: [(&str, &str, &str); 47] = [
+pub(super) const RULES: [(&str, &str, &str); 54] = [
     (
         "RFC 9112 9.3",
         "connections are kept on both sides",
@@ -40,6 +40,26 @@ pub(super) const RULES: [(&str, &str, &str); 47] = [
         "RFC 9110 7.8",
         "WebSocket becomes a tunnel",
         "a_websocket_becomes_a_tunnel",
+    ),
+    (
+        "RFC 9110 9.3.6",
+        "CONNECT becomes a tunnel when it is answered 2xx, whatever that says of a body; what came early goes on then",
+        "a_connect_becomes_a_tunnel",
+    ),
+    (
+        "RFC 9110 9.3.6",
+        "CONNECT leads to endpoints of its route, and never where its authority says",
+        "a_connect_leads_nowhere_but_to_endpoints",
+    ),
+    (
+        "RFC 9110 9.3.6",
+        "a declined CONNECT ends its connection: what follows it is no request",
+        "what_follows_a_declined_connect_is_no_request",
+    ),
+    (
+        "RFC 9112 3.2.3",
+        "CONNECT has no path and is routed as `/`; its target decides, not Host",
+        "a_connect_is_routed_as_what_asks_for_the_root",
     ),
     (
         "RFC 9110 9.2.2",
@@ -216,6 +236,21 @@ pub(super) const RULES: [(&str, &str, &str); 47] = [
         "RFC 9113 8.1",
         "a request that fails before its response is told as HTTP/2 tells it",
         "a_failed_request_is_told_as_http2_tells_it",
+    ),
+    (
+        "RFC 9113 8.5",
+        "CONNECT in HTTP/2 to a service that speaks HTTP/1.1",
+        "a_connect_of_http2_reaches_a_service_of_http1",
+    ),
+    (
+        "RFC 9113 8.5",
+        "CONNECT in HTTP/2 to a service that speaks HTTP/2",
+        "a_connect_of_http2_reaches_a_service_of_http2",
+    ),
+    (
+        "RFC 9113 8.5",
+        "CONNECT of HTTP/1.1 to a service that speaks HTTP/2",
+        "a_connect_of_http1_reaches_a_service_of_http2",
     ),
     (
         "RFC 8441 5",

@@ -31,7 +31,8 @@ Standards: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110) (semantics), [RFC
 | RFC 9112 6.3 | equal lengths given twice may be made one | the message is refused |
 | RFC 9112 5.2 | a folded line in a response may be unfolded | the response is refused |
 | RFC 9112 6.1 | codings before `chunked` may pass | `Transfer-Encoding` is `chunked` or the message is refused |
-| RFC 9110 9.3.6 | CONNECT makes a tunnel | 501 |
+| RFC 9110 9.3.6 | CONNECT makes a tunnel to the authority | to an endpoint of its route, once that grants it |
+| RFC 9110 8.6, RFC 9112 6.1 | a server sends no length and no chunks with a 2xx to CONNECT | one that does has its line taken away; both, or two lengths, are refused |
 ";
 
 struct Table(String);
