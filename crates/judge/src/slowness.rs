@@ -19,6 +19,10 @@
 //! distribution (Howard and Ramdas 2022) do not see a change of the slowest hundredth at all.
 //!
 //! A canary may be slower by what is tolerated: its latencies are reduced by that before they are looked at.
+//!
+//! A task that stalls is one event, however many requests wait for its end. So each bet wins at most `1 / w` at
+//! a look, the most that the coin of a single request can bring; a bet that wins less than it could is still a
+//! bet. A canary that is slower in earnest is so at the next look too.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +45,9 @@ pub struct Alternative {
 
 /// What is supposed, with weights that add up to 1: all requests a little slower, or few a lot.
 const ALTERNATIVES: [(f64, f64, f64); 11] = [
-    (0.06, 1.0, 1.05),
-    (0.24, 1.0, 1.1),
-    (0.14, 1.0, 1.2),
+    (0.04, 1.0, 1.05),
+    (0.32, 1.0, 1.1),
+    (0.08, 1.0, 1.2),
     (0.08, 1.0, 1.5),
     (0.08, 1.0, 3.0),
     (0.06, 0.2, 2.0),
@@ -74,6 +78,7 @@ impl Slowness {
         let canary = reference.by_cell(&canary);
         let stable = reference.by_cell(&latencies.stable);
         let share = share.as_f64();
+        let most = -libm::log(share);
         for (log_e, (_, part, times)) in self.log_es.iter_mut().zip(ALTERNATIVES) {
             let mut sum = 0.0;
             for (cell, ratio) in reference.ratios(part, times).into_iter().enumerate() {
@@ -85,7 +90,7 @@ impl Slowness {
                     sum -= requests as f64 * libm::log(1.0 + share * (ratio - 1.0));
                 }
             }
-            log_e.add(sum);
+            log_e.add(sum.min(most));
         }
     }
 

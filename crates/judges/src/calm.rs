@@ -23,6 +23,7 @@ pub(crate) fn is_calm(scenario: &Scenario) -> bool {
         && scenario.rate >= 10.0
         && scenario.delay == SECOND
         && scenario.spells.is_none()
+        && scenario.stalls.is_none()
         && scenario.repeats == 0
         && !scenario.users.sticky
         && scenario.users.hopeless == 0.0

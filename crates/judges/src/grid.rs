@@ -1,7 +1,7 @@
 //! The scenarios: healthy canaries under everything that may happen to a service, and bad ones.
 
 use crate::scenario::{
-    CALM, ColdStart, Fault, Incident, Latency, Onset, Scenario, Spells, Tempo, Users,
+    CALM, ColdStart, Fault, Incident, Latency, Onset, Scenario, Spells, Stalls, Tempo, Users,
 };
 
 /// Canaries that are no worse than the stable version.
@@ -102,6 +102,8 @@ pub(crate) fn adversities() -> Vec<Scenario> {
             }),
             ..CALM
         },
+        stalling("each version stalls 50 to 500 ms", 100.0),
+        stalling("each version stalls 50 to 500 ms", 1000.0),
         Scenario {
             name: "latency constant",
             latency: Latency::Constant,
@@ -132,6 +134,20 @@ pub(crate) fn adversities() -> Vec<Scenario> {
             ..CALM
         },
     ]
+}
+
+/// About twice a minute, each for itself.
+const fn stalling(name: &'static str, rate: f64) -> Scenario {
+    Scenario {
+        name,
+        rate,
+        stalls: Some(Stalls {
+            apart: 30.0,
+            shortest: 0.05,
+            longest: 0.5,
+        }),
+        ..CALM
+    }
 }
 
 const fn delayed(name: &'static str, delay: f64) -> Scenario {

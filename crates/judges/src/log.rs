@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use crate::scenario::{Fault, Latency, Onset, Scenario, Spells};
+use crate::scenario::{Fault, Latency, Onset, Scenario, Spells, Stalls};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
@@ -42,6 +42,8 @@ pub(crate) struct Log<'a> {
     /// When the fault begins.
     onset: f64,
     weather: [Weather; 2],
+    /// Of the stable version and of the canary.
+    stalls: [Stall; 2],
     /// Requests to be sent again, oldest first.
     repeats: VecDeque<Repeat>,
 }
@@ -71,6 +73,7 @@ impl<'a> Log<'a> {
                 Onset::AfterPromotion(_) => f64::INFINITY,
             },
             weather: [Weather::default(); 2],
+            stalls: [Stall::default(); 2],
             repeats: VecDeque::new(),
         }
     }
@@ -145,14 +148,15 @@ impl<'a> Log<'a> {
             return (end, end);
         }
         let [stable_failing, canary_failing] = self.failing(forced, repeated);
+        let [stable_waits, canary_waits] = self.stalled();
         let luck = self.random.random::<f64>();
         let stable = End {
             failed: luck < stable_failing,
-            millis,
+            millis: millis + stable_waits,
         };
         let mut canary = End {
             failed: luck < canary_failing,
-            millis,
+            millis: millis + canary_waits,
         };
         if let Some(cold) = scenario.cold_start
             && self.now < cold.lasts
@@ -198,6 +202,16 @@ impl<'a> Log<'a> {
             [self.weather[0].is_bad(&spells, self.now, &mut self.random); 2]
         };
         bad.map(|bad| if bad { spells.failing } else { failing })
+    }
+
+    /// How many milliseconds a request waits now on the stable version and on the canary.
+    fn stalled(&mut self) -> [f64; 2] {
+        let Some(stalls) = self.scenario.stalls else {
+            return [0.0; 2];
+        };
+        let (now, random) = (self.now, &mut self.random);
+        let [stable, canary] = &mut self.stalls;
+        [stable, canary].map(|stall| 1000.0 * stall.left(&stalls, now, random))
     }
 
     fn latency(&mut self) -> f64 {
@@ -253,6 +267,28 @@ impl Weather {
     }
 }
 
+/// The stall of a version that is under way or comes next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stall {
+    from: f64,
+    until: f64,
+}
+
+impl Stall {
+    /// How long it goes on.
+    fn left(&mut self, stalls: &Stalls, now: f64, random: &mut Xoshiro256PlusPlus) -> f64 {
+        while self.until <= now {
+            self.from = self.until - (1.0 - random.random::<f64>()).ln() * stalls.apart;
+            self.until = self.from + random.random_range(stalls.shortest..=stalls.longest);
+        }
+        if self.from <= now {
+            self.until - now
+        } else {
+            0.0
+        }
+    }
+}
+
 /// A user's coin in a release: SplitMix64's finalizer over both.
 fn coin_of(user: u32, seed: u64) -> f64 {
     let mut mixed = (seed << 32 | u64::from(user)).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -265,7 +301,7 @@ fn coin_of(user: u32, seed: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{Log, Request};
-    use crate::scenario::{CALM, Fault, Onset, Scenario, Spells, Users};
+    use crate::scenario::{CALM, Fault, Latency, Onset, Scenario, Spells, Stalls, Users};
 
     fn take(scenario: &Scenario, seed: u64, count: usize) -> Vec<Request> {
         let mut log = Log::new(scenario, seed);
@@ -318,6 +354,29 @@ mod tests {
         assert!(requests.iter().all(|each| each.stable == each.canary));
         assert!(requests.is_sorted_by_key(|each| each.at));
         assert!(requests.iter().filter(|each| each.stable.failed).count() > 1000);
+    }
+
+    #[test]
+    fn versions_stall_each_for_itself_and_as_often() {
+        let scenario = Scenario {
+            latency: Latency::Constant,
+            stalls: Some(Stalls {
+                apart: 9.5,
+                shortest: 0.25,
+                longest: 0.75,
+            }),
+            ..CALM
+        };
+        let requests = take(&scenario, 1, 500_000);
+        let waiting = |of: fn(&Request) -> bool| {
+            requests.iter().filter(|each| of(each)).count() as f64 / 500_000.0
+        };
+        let stable = waiting(|each| each.stable.millis > 50.0);
+        let canary = waiting(|each| each.canary.millis > 50.0);
+        let both = waiting(|each| each.stable.millis.min(each.canary.millis) > 50.0);
+        assert!((stable - 0.05).abs() < 0.01 && (canary - 0.05).abs() < 0.01);
+        assert!(both < 0.01, "{both}");
+        assert!(requests.iter().all(|each| each.canary.millis <= 800.0));
     }
 
     #[test]

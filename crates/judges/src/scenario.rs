@@ -18,6 +18,8 @@ pub(crate) struct Scenario {
     pub(crate) incident: Option<Incident>,
     /// Failures come in spells that hit both versions.
     pub(crate) spells: Option<Spells>,
+    /// Each version's tasks stall now and then, whatever the other's do.
+    pub(crate) stalls: Option<Stalls>,
     /// A failed request is sent again by its caller, up to this often, and mostly fails again.
     pub(crate) repeats: u32,
     pub(crate) latency: Latency,
@@ -66,6 +68,15 @@ pub(crate) struct Spells {
     pub(crate) failing: f64,
     /// Whether each version has its own weather, as a single bad task would; else it is shared.
     pub(crate) own: bool,
+}
+
+/// A version stands still for a while; requests that arrive meanwhile wait for its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stalls {
+    /// How long it runs between two of them, on average.
+    pub(crate) apart: f64,
+    pub(crate) shortest: f64,
+    pub(crate) longest: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +148,7 @@ pub(crate) const CALM: Scenario = Scenario {
     failing: 0.001,
     incident: None,
     spells: None,
+    stalls: None,
     repeats: 0,
     latency: Latency::LogNormal,
     fault: Fault::None,

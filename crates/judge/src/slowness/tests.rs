@@ -105,3 +105,23 @@ fn a_canary_that_is_no_slower_is_rarely_called_slow_and_soon_proved_fast() {
     assert_eq!(slow, 0);
     assert!(proved[50] <= 2000, "{}", proved[50]);
 }
+
+#[test]
+fn a_stall_of_the_canary_is_one_event() {
+    let config = Config::default();
+    let share = BasisPoints::new(5000).into();
+    let look = |canary_micros| {
+        let mut level = Level::new(share, Tally::default());
+        level.latency.canary.add(Bin::of_micros(canary_micros), 500);
+        level.latency.stable.add(Bin::of_micros(50_000), 500);
+        [level]
+    };
+    let mut state = Latency::default();
+    state.absorb(&config, &look(50_000));
+    for stalls in 1..=20 {
+        let before = state.slowness.log_e();
+        state.absorb(&config, &look(400_000));
+        let won = state.slowness.log_e() - before;
+        assert!((0.5..0.6932).contains(&won), "{won} by stall {stalls}");
+    }
+}
