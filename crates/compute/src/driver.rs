@@ -1,6 +1,6 @@
-//! The contract every driver keeps: apply, observe, drain, remove.
+//! The contract every driver keeps: apply, observe, drain, remove, and tell what tasks use.
 //!
-//! All four are idempotent, so that an executor that was killed may simply repeat them.
+//! All of it is idempotent, so that an executor that was killed may simply repeat it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +31,21 @@ pub trait Driver: Send + Sync + fmt::Debug {
 
     /// Drains, then forgets the set and deletes its working copies. Logs stay.
     fn remove<'a>(&'a self, id: &'a TaskSetId) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Reads what the tasks of these sets use, once. A set is left out where that cannot be told.
+    fn usage<'a>(&'a self, ids: &'a [TaskSetId]) -> BoxFuture<'a, BTreeMap<TaskSetId, SetUsage>>;
+}
+
+/// By run: a task that was started again is another run, and one that does not run has none.
+pub type SetUsage = BTreeMap<String, Usage>;
+
+/// Of one run of a task, with all its processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time since it began.
+    pub processor: Duration,
+    /// Resident now, in bytes.
+    pub memory: u64,
 }
 
 /// `service/version`, as in `crystal/epoch`; also written so, because JSON wants text for keys.

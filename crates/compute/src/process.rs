@@ -26,9 +26,11 @@ mod run;
 mod set;
 mod start;
 mod supervisor;
+mod usage;
 mod watched;
 mod working_copy;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,7 +49,8 @@ use self::dispatcher::{Command, Dispatcher};
 use self::layout::Layout;
 use self::lock::StateLock;
 use self::supervisor::Shared;
-use crate::driver::{BoxFuture, Driver, Error, Fleet, TaskSet, TaskSetId};
+use self::usage::Processes;
+use crate::driver::{BoxFuture, Driver, Error, Fleet, SetUsage, TaskSet, TaskSetId};
 
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -188,6 +191,25 @@ impl Driver for Process {
         Box::pin(async move {
             self.drain(id).await?;
             self.ask(id, |done| Command::Forget(id.clone(), done)).await
+        })
+    }
+
+    fn usage<'a>(&'a self, ids: &'a [TaskSetId]) -> BoxFuture<'a, BTreeMap<TaskSetId, SetUsage>> {
+        Box::pin(async move {
+            let processes = match blocking(Processes::now).await {
+                Ok(processes) => processes,
+                Err(error) => {
+                    tracing::warn!(%error, "could not read what tasks use");
+                    return BTreeMap::new();
+                }
+            };
+            let fleet = self.fleet.borrow();
+            let sets = ids.iter().filter_map(|id| {
+                let tasks = &fleet.task_sets.get(id)?.tasks;
+                let leaders = tasks.iter().filter_map(|task| task.pid).collect();
+                Some((id.clone(), processes.usage_of(&leaders)))
+            });
+            sets.collect()
         })
     }
 }

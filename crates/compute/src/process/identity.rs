@@ -73,8 +73,12 @@ pub(super) fn to_pid(pid: u32) -> Option<Pid> {
 /// The fields of `/proc/<pid>/stat` that matter here.
 #[derive(Debug, PartialEq)]
 pub(super) struct Stat {
+    pub parent: u32,
     pub group: u32,
-    start_time: u64,
+    /// Processor time in clock ticks: its own, and of the children that it has waited for.
+    pub ticks: u64,
+    pub start_time: u64,
+    pub resident_pages: u64,
 }
 
 impl Stat {
@@ -92,9 +96,15 @@ impl Stat {
     /// parentheses, hence the search from the right.
     fn parse(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        let of_itself = number(11)?.saturating_add(number(12)?);
+        let of_children = number(13)?.saturating_add(number(14)?);
         Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
-            start_time: fields.get(19)?.parse().ok()?,
+            ticks: of_itself.saturating_add(of_children),
+            start_time: number(19)?,
+            resident_pages: number(21)?,
         })
     }
 }
@@ -105,10 +115,13 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
-        let line = "7 (a) R 9 (b) S 1 42 42 0 -1 4194560 1 0 0 0 2 1 0 0 20 0 1 0 98765 1 1";
+        let line = "7 (a) R 9 (b) S 1 42 42 0 -1 4194560 1 0 0 0 2 1 3 4 20 0 1 0 98765 4096 17";
         let expected = Stat {
+            parent: 1,
             group: 42,
+            ticks: 10,
             start_time: 98765,
+            resident_pages: 17,
         };
         assert_eq!(Stat::parse(line), Some(expected));
         assert_eq!(Stat::parse("7 (a) S 1"), None);

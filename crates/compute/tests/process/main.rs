@@ -14,3 +14,4 @@ mod reaping;
 mod running;
 mod server_crash;
 mod stopping;
+mod usage;
