@@ -8,6 +8,7 @@ pub mod number;
 pub mod pace;
 pub mod plan;
 pub mod progress;
+mod resources;
 #[cfg(test)]
 mod samples;
 pub mod status;

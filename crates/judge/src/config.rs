@@ -29,6 +29,10 @@ pub struct Settings {
     pub allowed_slowdown: f64,
     /// The most likely that proof is wrong.
     pub slowdown_risk: f64,
+    /// A canary's tasks may use this much more processor time and memory than the stable version's, as a share.
+    /// None, as in journals of before this was known: neither is compared.
+    #[serde(default = "not_compared")]
+    pub allowed_growth: Option<f64>,
     /// How the families of evidence share the risk of a false rollback.
     pub weights: Weights,
     /// A version that fails more often than this is in trouble; if the stable one is, the release holds.
@@ -46,10 +50,15 @@ impl Default for Settings {
             tolerated_delay: Duration::from_millis(1),
             allowed_slowdown: 0.5,
             slowdown_risk: 0.05,
+            allowed_growth: Some(0.5),
             weights: Weights::default(),
             failing_share: 0.02,
         }
     }
+}
+
+fn not_compared() -> Option<f64> {
+    None
 }
 
 /// Settings within their ranges.
@@ -71,12 +80,13 @@ impl Config {
     const RATIO: RangeInclusive<f64> = 1.0..=100.0;
     const SHARE: RangeInclusive<f64> = 1e-6..=1.0;
     const SLOWDOWN: RangeInclusive<f64> = 0.0..=100.0;
+    const GROWTH: RangeInclusive<f64> = 0.0..=100.0;
     const DELAY_SECONDS: RangeInclusive<f64> = 0.0..=3600.0;
     const WEIGHT: RangeInclusive<f64> = 0.0..=1000.0;
     /// One family at least has some.
-    const ALL_WEIGHTS: RangeInclusive<f64> = 1e-3..=5000.0;
+    const ALL_WEIGHTS: RangeInclusive<f64> = 1e-3..=6000.0;
 
-    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+    pub fn new(mut settings: Settings) -> Result<Self, ConfigError> {
         check("falseRollback", settings.false_rollback, Self::RISK)?;
         check("toleratedRatio", settings.tolerated_ratio, Self::RATIO)?;
         check("allowedExcess", settings.allowed_excess, Self::SHARE)?;
@@ -95,6 +105,11 @@ impl Config {
             smallest..=100.0,
         )?;
         check("slowdownRisk", settings.slowdown_risk, Self::RISK)?;
+        match settings.allowed_growth {
+            Some(growth) => check("allowedGrowth", growth, Self::GROWTH)?,
+            // What is not compared has no part in the risk.
+            None => settings.weights.resources = 0.0,
+        }
         let weights = settings.weights.by_name();
         for (name, weight) in weights {
             check(name, weight, Self::WEIGHT)?;
@@ -159,14 +174,32 @@ impl From<Config> for Settings {
 #[cfg(test)]
 mod tests {
     use super::{Config, Settings};
+    use crate::family::Family;
 
     #[test]
     fn the_defaults_are_within_their_ranges() {
         assert_eq!(Config::new(Settings::default()), Ok(Config::default()));
-        assert_eq!(
-            serde_json::from_str::<Config>("{}").unwrap(),
-            Config::default()
-        );
+    }
+
+    /// Else a release of before would be judged otherwise than it was.
+    #[test]
+    fn a_journal_that_knows_no_resources_gives_them_no_part_in_the_risk() {
+        let mut written = serde_json::to_value(Config::default()).unwrap();
+        written.as_object_mut().unwrap().remove("allowedGrowth");
+        let weights = written["weights"].as_object_mut().unwrap();
+        weights.remove("resources");
+        weights.insert("restarts".into(), 0.05.into());
+        let config: Config = serde_json::from_value(written).unwrap();
+        assert_eq!(config.allowed_growth, None);
+        assert_eq!(config.weights.of(Family::Resources), 0.0);
+        assert_eq!(config.weights.of(Family::Failures), 0.6);
+    }
+
+    #[test]
+    fn settings_read_back_as_they_were_written() {
+        let written = serde_json::to_string(&Config::default()).unwrap();
+        let read: Config = serde_json::from_str(&written).unwrap();
+        assert_eq!(read, Config::default());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{arm_test::BadEvents, histogram::Histogram, share::Share};
+use crate::{arm_test::BadEvents, histogram::Histogram, resources::Window, share::Share};
 
 /// How the requests of one arm ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,13 +176,16 @@ pub struct Batch {
     /// Tasks that ended by themselves, where a driver tells: the share is the canary's share of the tasks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restarts: Vec<BadEvents>,
+    /// What tasks used, where a driver tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Window>,
 }
 
 impl Batch {
     pub fn of(level: Level) -> Self {
         Self {
             levels: vec![level],
-            restarts: Vec::new(),
+            ..Self::default()
         }
     }
 

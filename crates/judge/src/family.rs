@@ -11,6 +11,7 @@ use crate::{
     arm_test::{self, BadEvents},
     counts::{Cell, Counts},
     mixture::log_mean,
+    resources::Resources,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub enum Family {
     Unanswered,
     /// Tasks end by themselves.
     Restarts,
+    /// Tasks use more processor time or memory.
+    Resources,
 }
 
 /// How much of the risk each family has, relative to the others; 0 leaves it out.
@@ -38,6 +41,7 @@ pub struct Weights {
     pub client_errors: f64,
     pub unanswered: f64,
     pub restarts: f64,
+    pub resources: f64,
 }
 
 impl Default for Weights {
@@ -47,19 +51,21 @@ impl Default for Weights {
             latency: 0.25,
             client_errors: 0.05,
             unanswered: 0.05,
-            restarts: 0.05,
+            restarts: 0.03,
+            resources: 0.02,
         }
     }
 }
 
 impl Weights {
-    pub(crate) fn by_name(&self) -> [(&'static str, f64); 5] {
+    pub(crate) fn by_name(&self) -> [(&'static str, f64); 6] {
         [
             ("weights.failures", self.failures),
             ("weights.latency", self.latency),
             ("weights.clientErrors", self.client_errors),
             ("weights.unanswered", self.unanswered),
             ("weights.restarts", self.restarts),
+            ("weights.resources", self.resources),
         ]
     }
 
@@ -70,6 +76,7 @@ impl Weights {
             Family::ClientErrors => self.client_errors,
             Family::Unanswered => self.unanswered,
             Family::Restarts => self.restarts,
+            Family::Resources => self.resources,
         };
         weight / self.by_name().map(|(_, weight)| weight).iter().sum::<f64>()
     }
@@ -87,7 +94,7 @@ pub struct FamilyEvidence {
 
 /// The evidence of all families, in a fixed order.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Families([FamilyEvidence; 5]);
+pub(crate) struct Families([FamilyEvidence; 6]);
 
 impl Families {
     pub(crate) fn new(
@@ -96,6 +103,7 @@ impl Families {
         counts: &Counts,
         latency: f64,
         restarts: &[BadEvents],
+        resources: &Resources,
     ) -> Self {
         let restarts = arm_test::evidence(1.0, restarts.iter().copied());
         let log_es = [
@@ -104,6 +112,7 @@ impl Families {
             (Family::ClientErrors, client_errors(counts)),
             (Family::Unanswered, unanswered(counts)),
             (Family::Restarts, restarts),
+            (Family::Resources, resources.log_e()),
         ];
         Self(log_es.map(|(family, log_e)| FamilyEvidence {
             family,

@@ -11,7 +11,7 @@
 //! so the same batches give the same bits on every machine ([`replay()`]).
 //!
 //! What speaks against a canary comes in families ([`Family`]): failures, latency, 4xx answers, requests that
-//! do not end, restarts. They share the risk of a false rollback by a weighted mean of e-values.
+//! do not end, restarts, use of processor and memory. They share the risk of a false rollback by a weighted mean of e-values.
 
 pub mod arm_test;
 mod bake;
@@ -29,6 +29,7 @@ mod mixture;
 mod nats;
 mod reference;
 mod replay;
+mod resources;
 mod sample_ratio;
 mod sentence;
 mod share;
@@ -46,6 +47,7 @@ pub use forecast::{Detection, Forecast};
 pub use histogram::{Bin, Histogram};
 pub use interval::{Interval, Rate, interval};
 pub use replay::{Replay, replay};
+pub use resources::{ResourceEvidence, ResourceUsage, Used, Window};
 pub use share::{BasisPoints, Share, ShareError};
 pub use slowness::Alternative;
 pub use state::{Decision, State};

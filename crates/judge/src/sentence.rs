@@ -10,6 +10,7 @@ use crate::{
     counts::Arm,
     family::{self, Family},
     interval::Rate,
+    resources::ResourceEvidence,
     state::{Decision, State},
     verdict::{Evidence, Hold, LatencyEvidence},
 };
@@ -43,6 +44,7 @@ fn rolled_back(evidence: &Evidence, state: &State, config: &Config) -> String {
         ),
         Family::Unanswered => unanswered(state),
         Family::Restarts => restarts(state.restarts()),
+        Family::Resources => uses_more(evidence, state),
         Family::Latency => slower(evidence),
     };
     format!("{what}; evidence {}", odds(evidence.log_e))
@@ -106,6 +108,51 @@ fn slower(evidence: &Evidence) -> String {
         millis(latency.canary.p99),
         millis(latency.stable.p99),
     )
+}
+
+/// "the canary's tasks use 2.1 times the memory of stable's (212 against 101 MiB), ..."
+fn uses_more(evidence: &Evidence, state: &State) -> String {
+    let Some(used) = evidence.resources else {
+        return "the canary uses more".into();
+    };
+    let ResourceEvidence {
+        windows,
+        canary,
+        stable,
+        ..
+    } = used;
+    let resources = state.resources();
+    let (what, more) = if resources.memory.log_e() >= resources.processor.log_e() {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let memory = format!(
+            "the canary's tasks use {} the memory of stable's ({:.0} against {:.0} MiB)",
+            multiple(canary.memory as f64, stable.memory as f64),
+            mib(canary.memory),
+            mib(stable.memory),
+        );
+        (memory, used.more_memory)
+    } else {
+        let (of_canary, of_stable) = (canary.processor, stable.processor);
+        let processor = format!(
+            "the canary's requests take {} the processor time of stable's ({:.3} against {:.3} ms)",
+            multiple(of_canary.as_secs_f64(), of_stable.as_secs_f64()),
+            of_canary.as_secs_f64() * 1e3,
+            of_stable.as_secs_f64() * 1e3,
+        );
+        (processor, used.more_processor)
+    };
+    format!(
+        "{what}, more than allowed in {} of {} windows",
+        grouped(more),
+        grouped(windows)
+    )
+}
+
+fn multiple(canary: f64, stable: f64) -> String {
+    match canary / stable {
+        times if times < 1000.0 => format!("{times:.1} times"),
+        _ => "far more than".to_owned(),
+    }
 }
 
 fn promoted(evidence: &Evidence, state: &State, config: &Config) -> String {

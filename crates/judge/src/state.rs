@@ -20,6 +20,7 @@ use crate::{
     guard,
     interval::interval,
     latency::Latency,
+    resources::Resources,
     sample_ratio,
     share::Share,
     verdict::Hold,
@@ -45,6 +46,8 @@ pub struct State {
     /// Tasks that ended by themselves, by the canary's share of the tasks.
     #[serde(default)]
     restarts: Vec<BadEvents>,
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    resources: Resources,
     /// The last thousand requests or so, for what is going on now.
     recent: Tally,
     /// The share now in force.
@@ -70,6 +73,9 @@ impl State {
         self.latency.absorb(config, &batch.levels);
         for &restarts in &batch.restarts {
             self.note_restarts(restarts);
+        }
+        if let (Some(allowed_growth), Some(window)) = (config.allowed_growth, &batch.resources) {
+            self.resources.absorb(allowed_growth, window);
         }
         self.rolled_back = self.families(config).log_e() >= config.rollback_threshold();
         if !self.rolled_back && self.certified.is_none() && self.is_certifiable(config) {
@@ -121,6 +127,10 @@ impl State {
         &self.restarts
     }
 
+    pub(crate) fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
     pub(crate) fn failures(&self) -> impl Iterator<Item = BadEvents> + Clone + '_ {
         family::events(&self.counts, |arm| arm.failures)
     }
@@ -133,6 +143,7 @@ impl State {
             &self.counts,
             self.latency.slowness.log_e(),
             &self.restarts,
+            &self.resources,
         )
     }
 

@@ -14,6 +14,7 @@ use crate::{
     family::FamilyEvidence,
     histogram::Histogram,
     interval::Rate,
+    resources::ResourceEvidence,
     sentence,
     share::Share,
     slowness::Alternative,
@@ -62,6 +63,8 @@ pub struct Evidence {
     pub allowed_excess: f64,
     /// Of requests that ended with an answer or a failure; none where latencies are not known.
     pub latency: Option<LatencyEvidence>,
+    /// What tasks used; none where that was not compared.
+    pub resources: Option<ResourceEvidence>,
     /// That requests are not routed by the shares; with a thousand to one the release holds.
     pub log_misrouted: f64,
     /// Failures among each arm's requests.
@@ -164,6 +167,7 @@ impl State {
             excess_bound: self.excess_bound(config),
             allowed_excess: config.allowed_excess,
             latency: self.latency_evidence(config),
+            resources: self.resources().evidence(),
             log_misrouted: self.log_e_of_misrouting(),
             canary: failure_rate(total.canary),
             stable: failure_rate(total.stable),

@@ -6,8 +6,11 @@
 //! proxies are tried where they are counted, in the server.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use judge::{BasisPoints, Batch, Bin, Config, Decision, Latencies, Level, Share, State, Tally};
+use judge::{
+    BasisPoints, Batch, Bin, Config, Decision, Latencies, Level, Share, State, Tally, Used, Window,
+};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 const RELEASES: u64 = 400;
@@ -81,7 +84,7 @@ fn batch(tallies: Vec<(u32, Tally)>) -> Batch {
         .map(|(share, tally)| Level::new(percent(share), tally));
     Batch {
         levels: levels.collect(),
-        restarts: Vec::new(),
+        ..Batch::default()
     }
 }
 
@@ -232,6 +235,51 @@ fn a_user_who_stays_counts_by_the_first_failure() {
         });
         rounds.collect()
     });
+}
+
+/// Tasks work when idle, too, requests differ widely in what they take, and the canary has few of them. Exact: an
+/// equal canary may use its part of the tasks or of the requests, whichever is more. Naive: of the requests.
+#[test]
+fn processor_time_is_compared_by_tasks_and_by_requests() {
+    const TASKS: u64 = 3;
+    const RATE: f64 = 100.0;
+    assert_matters(|random, how| {
+        let share = 0.01 + 0.09 * random.random::<f64>();
+        let idle = 0.02 + 0.08 * random.random::<f64>();
+        let requests = 22.0_f64.max(RATE * share * Window::LENGTH.as_secs_f64());
+        let seconds = requests / share / RATE;
+        let windows = (0..60).map(|_| {
+            let mut used = |requests: f64| {
+                let work: f64 = (0..requests as u64).map(|_| work(random)).sum();
+                let idle = idle * (0.5 + random.random::<f64>()) * seconds * TASKS as f64;
+                Used {
+                    tasks: TASKS,
+                    requests: requests as u64,
+                    processor: Duration::from_secs_f64(work + idle),
+                    memory: 0,
+                }
+            };
+            let (canary, mut stable) = (used(requests), used(requests / share - requests));
+            if how == Counting::Naive {
+                stable.tasks = u64::MAX;
+            }
+            let length = Duration::from_secs_f64(seconds);
+            Batch {
+                resources: Some(Window {
+                    length,
+                    canary,
+                    stable,
+                }),
+                ..Batch::default()
+            }
+        });
+        windows.collect()
+    });
+}
+
+/// What a request takes of a processor, in seconds: 1 ms in the mean, and without a variance (Pareto, 1.5).
+fn work(random: &mut Xoshiro256PlusPlus) -> f64 {
+    (1.0 - random.random::<f64>()).powf(-1.0 / 1.5) * 1e-3 / 3.0
 }
 
 /// A canary that is worse is found out all the same, however its requests are counted here.

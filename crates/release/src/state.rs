@@ -213,6 +213,10 @@ impl State {
                         Some(warm) => level.latency.truncate(warm),
                     }
                 }
+                // Likewise a window that began during the warm-up.
+                let is_warm =
+                    |window: &judge::Window| warm.is_some_and(|warm| window.length <= warm);
+                batch.resources = batch.resources.filter(is_warm);
                 self.judge.absorb(config, &batch)
             }
         };

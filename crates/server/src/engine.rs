@@ -3,6 +3,7 @@
 //! A release runs in a task of its own ([`runner`]); callers reach it through its [`Handle`]. What a
 //! service's stable version is, and which releases it had, is read from the store's journals alone.
 
+mod resources;
 mod restarts;
 mod runner;
 

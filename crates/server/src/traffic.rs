@@ -196,7 +196,7 @@ impl Traffic {
         Evidence {
             batch: Batch {
                 levels: levels.collect(),
-                restarts: Vec::new(),
+                ..Batch::default()
             },
             reports: reports_of(&cells),
             cells,

@@ -1,8 +1,8 @@
 //! A release in the middle, for the tests of the renderers.
 
 use server::api::types::{
-    ArmCounts, Coverage, Evidence, FamilyEvidence, ReleaseStatus, Role, ServiceStatus, ShareStatus,
-    TaskStatus, VersionStatus,
+    ArmCounts, Coverage, Evidence, FamilyEvidence, ReleaseStatus, ResourceEvidence, ResourceUsage,
+    Role, ServiceStatus, ShareStatus, TaskStatus, VersionStatus,
 };
 
 pub(super) fn release() -> ReleaseStatus {
@@ -35,6 +35,13 @@ pub(super) fn release() -> ReleaseStatus {
                 family("clientErrors", 0.05, 0.0),
             ],
             latency: None,
+            resources: Some(ResourceEvidence {
+                windows: 20,
+                canary: used(0.31, 212.0),
+                stable: used(0.3, 101.0),
+                more_processor: 0,
+                more_memory: 7,
+            }),
             excess_bound: Some(0.61),
             missing_requests: Some(1_200),
         },
@@ -45,6 +52,10 @@ pub(super) fn release() -> ReleaseStatus {
         }),
         ended: None,
     }
+}
+
+fn used(processor: f64, memory: f64) -> ResourceUsage {
+    ResourceUsage { processor, memory }
 }
 
 fn family(name: &str, weight: f64, log_evidence: f64) -> FamilyEvidence {

@@ -251,7 +251,7 @@ mod tests {
                 "  release crystal-2, epoch beside vanilla, policy auto, asked for 5 min ago",
             ]
         );
-        assert_eq!(lines.len(), 12);
+        assert_eq!(lines.len(), 13);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod demo;
 mod identities;
 mod killed;
+mod leak;
 mod load;
 mod mesh;
 mod serin;

@@ -67,6 +67,9 @@ async fn a_task_that_was_started_again_is_another_run() {
     until(&driver, |set| set.is_steady() && set.tasks[0].restarts == 1).await;
     let after = usage(&driver).await;
     assert!(after.keys().ne(before.keys()), "{before:?}, {after:?}");
-    assert!(after.values().all(|used| used.memory < 64 << 20), "{after:?}");
+    assert!(
+        after.values().all(|used| used.memory < 64 << 20),
+        "{after:?}"
+    );
     driver.shutdown().await;
 }

@@ -17,6 +17,7 @@ fn weights_are_relative() {
         client_errors: 0.0,
         unanswered: 0.0,
         restarts: 0.0,
+        resources: 0.0,
     };
     assert_eq!(weights.of(Family::Failures), 0.75);
     assert_eq!(weights.of(Family::Restarts), 0.0);
@@ -114,8 +115,8 @@ fn restarts_of_the_canarys_tasks_alone_roll_it_back_at_last() {
     while state.decision() == Decision::Continue && restarts < 50 {
         restarts += 1;
         let batch = Batch {
-            levels: Vec::new(),
             restarts: vec![restart],
+            ..Batch::default()
         };
         state.absorb(&Config::default(), &batch);
     }

@@ -37,9 +37,11 @@ pub struct ReleaseSettings {
     /// A canary whose requests take this much longer is tolerated, as a share and as a time.
     pub tolerated_slowdown: f64,
     pub tolerated_delay: TextDuration,
+    /// A canary whose tasks use this much more processor time or memory is tolerated, as a share.
+    pub allowed_growth: f64,
     /// How the families of evidence share `false_rollback`.
     pub evidence: judge::Weights,
-    /// Latencies of requests that came this soon after the canary's first are left out.
+    /// Latencies of requests that came this soon after the canary's first are left out, as is what tasks used then.
     pub warm_up: TextDuration,
     /// How long the new version is watched, and the old one's tasks kept, after a promotion.
     pub bake: TextDuration,
@@ -95,6 +97,7 @@ impl Default for ReleaseSettings {
             allowed_slowdown: judge.allowed_slowdown,
             tolerated_slowdown: judge.tolerated_slowdown,
             tolerated_delay: TextDuration(judge.tolerated_delay),
+            allowed_growth: judge.allowed_growth.unwrap_or_default(),
             evidence: judge.weights,
             warm_up: TextDuration(Duration::from_secs(5)),
             bake: TextDuration(Duration::ZERO),
@@ -214,6 +217,7 @@ impl ReleaseSettings {
             allowed_slowdown: self.allowed_slowdown,
             tolerated_slowdown: self.tolerated_slowdown,
             tolerated_delay: self.tolerated_delay.0,
+            allowed_growth: Some(self.allowed_growth),
             weights: self.evidence,
             ..judge::Settings::default()
         };
@@ -224,11 +228,13 @@ impl ReleaseSettings {
                 "allowedSlowdown" => "allowed_slowdown",
                 "toleratedSlowdown" => "tolerated_slowdown",
                 "toleratedDelay" => "tolerated_delay",
+                "allowedGrowth" => "allowed_growth",
                 "weights.failures" => "evidence.failures",
                 "weights.latency" => "evidence.latency",
                 "weights.clientErrors" => "evidence.client_errors",
                 "weights.unanswered" => "evidence.unanswered",
                 "weights.restarts" => "evidence.restarts",
+                "weights.resources" => "evidence.resources",
                 "weights" => "evidence",
                 _ => "false_promotion",
             };

@@ -455,6 +455,42 @@ fn nothing_is_promoted_by_the_warm_up_alone_where_latencies_are_known() {
     assert_eq!(ends_in(true), Decision::Continue);
 }
 
+/// A canary that needs much memory to start: the windows that began during the warm-up are no evidence.
+#[test]
+fn what_tasks_use_in_the_warm_up_does_not_speak_against_the_canary() {
+    let greedy = |from: i64, length: u64| {
+        let mut state = admitted(auto());
+        state.request.limits.warm_up = TextDuration(Duration::from_secs(100));
+        happen(&mut state, 0, set(percent(50)));
+        for window in 0..20 {
+            let used = |memory| judge::Used {
+                tasks: 1,
+                requests: 100,
+                processor: Duration::ZERO,
+                memory,
+            };
+            let batch = judge::Batch {
+                resources: Some(judge::Window {
+                    length: Duration::from_secs(length),
+                    canary: used(900 << 20),
+                    stable: used(100 << 20),
+                }),
+                ..judge::Batch::default()
+            };
+            let reports = std::collections::BTreeMap::new();
+            happen(
+                &mut state,
+                from + window,
+                Event::Observed { batch, reports },
+            );
+        }
+        state.judge.decision()
+    };
+    assert_eq!(greedy(10, 2), Decision::Continue);
+    assert_eq!(greedy(101, 60), Decision::Continue);
+    assert_eq!(greedy(102, 2), Decision::RollBack);
+}
+
 /// What came during the warm-up is left out of the latencies, however late it ended.
 #[test]
 fn slow_requests_of_the_warm_up_do_not_speak_against_the_canary() {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::types::{
     ArmCounts, Coverage, CoverageCase, Ended, Evidence, FamilyEvidence, LatencyEvidence,
-    ReleaseStatus, ReplayedDecision, ShareStatus,
+    ReleaseStatus, ReplayedDecision, ResourceEvidence, ResourceUsage, ShareStatus,
 };
 use crate::engine::Progress;
 
@@ -124,6 +124,7 @@ pub(super) fn evidence(verdict: &Verdict) -> Evidence {
         log_threshold: evidence.rollback_threshold,
         families: evidence.families.iter().map(family).collect(),
         latency: evidence.latency.as_ref().map(latency),
+        resources: evidence.resources.as_ref().map(resources),
         excess_bound: any.then_some(evidence.excess_bound * 100.0),
         missing_requests: evidence.missing,
     }
@@ -145,6 +146,20 @@ fn latency(evidence: &judge::LatencyEvidence) -> LatencyEvidence {
         stable_p50: millis(evidence.stable.p50),
         stable_p99: millis(evidence.stable.p99),
         slowdown_bound: evidence.slowdown_bound.map(|bound| bound * 100.0),
+    }
+}
+
+fn resources(evidence: &judge::ResourceEvidence) -> ResourceEvidence {
+    let usage = |usage: judge::ResourceUsage| ResourceUsage {
+        processor: usage.processor.as_secs_f64() * 1e3,
+        memory: usage.memory as f64 / f64::from(1 << 20),
+    };
+    ResourceEvidence {
+        windows: evidence.windows,
+        canary: usage(evidence.canary),
+        stable: usage(evidence.stable),
+        more_processor: evidence.more_processor,
+        more_memory: evidence.more_memory,
     }
 }
 

@@ -244,6 +244,9 @@ pub struct Evidence {
     /// How long requests took; none where that is not known.
     #[serde(default)]
     pub latency: Option<LatencyEvidence>,
+    /// What tasks used; none where that was not compared.
+    #[serde(default)]
+    pub resources: Option<ResourceEvidence>,
     /// Upper bound on the canary's extra share of failures, in percentage points.
     pub excess_bound: Option<f64>,
     /// Requests of both arms still needed to promote, if all stays as it is.
@@ -254,7 +257,7 @@ pub struct Evidence {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FamilyEvidence {
-    /// `failures`, `latency`, `clientErrors`, `unanswered` or `restarts`.
+    /// `failures`, `latency`, `clientErrors`, `unanswered`, `restarts` or `resources`.
     pub family: String,
     /// Its part of the mean; all add up to 1.
     pub weight: f64,
@@ -272,6 +275,29 @@ pub struct LatencyEvidence {
     pub stable_p99: f64,
     /// The canary's p99 is proved to be slower by less than so many percent.
     pub slowdown_bound: Option<f64>,
+}
+
+/// What the tasks of both versions used.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceEvidence {
+    /// Of some seconds each, that were compared.
+    pub windows: u64,
+    pub canary: ResourceUsage,
+    pub stable: ResourceUsage,
+    /// Windows in which the canary used more processor time than is allowed...
+    pub more_processor: u64,
+    /// ...and more memory.
+    pub more_memory: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceUsage {
+    /// Processor time a request, in milliseconds, over all windows.
+    pub processor: f64,
+    /// Resident memory a task, in MiB, in the last window.
+    pub memory: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use compute::Task;
 use judge::arm_test::BadEvents;
+use judge::{Batch, Window};
 use model::{Share, Timestamp};
 use release::executor::{Error, Release};
 use release::journal::{Event, Order};
@@ -13,6 +14,7 @@ use release::{State, Step, World, plan};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
+use super::resources::{Reading, Resources};
 use super::restarts::Restarts;
 use super::{Engine, Progress};
 use crate::actuator::{chain, task_set};
@@ -33,16 +35,18 @@ pub(super) async fn run(
     mut orders: mpsc::Receiver<(Order, String)>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut restarts = Restarts::default();
-    let mut covered_at = engine.executor.ambient.now();
+    let mut seen = Seen {
+        restarts: Restarts::default(),
+        resources: Resources::default(),
+        covered_at: engine.executor.ambient.now(),
+    };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while release.state.ended.is_none() && !*stop.borrow() {
         let advanced = advance(
             &engine,
             &mut release,
-            &mut restarts,
-            &mut covered_at,
+            &mut seen,
             &progress,
             &mut orders,
             &mut stop,
@@ -68,6 +72,13 @@ pub(super) async fn run(
     tracing::info!(release = %release.id, ended = ?release.state.ended, "release stops");
 }
 
+/// What was seen at the last look, for what is new at the next.
+struct Seen {
+    restarts: Restarts,
+    resources: Resources,
+    covered_at: Timestamp,
+}
+
 enum Advance {
     /// A step was performed: the next may follow at once.
     Again,
@@ -77,15 +88,14 @@ enum Advance {
 async fn advance(
     engine: &Engine,
     release: &mut Release,
-    restarts: &mut Restarts,
-    covered_at: &mut Timestamp,
+    seen: &mut Seen,
     progress: &watch::Sender<Arc<Progress>>,
     orders: &mut mpsc::Receiver<(Order, String)>,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Advance, Error> {
     let world = look(engine, release).await;
-    note_evidence(engine, release, restarts).await?;
-    note_coverage(engine, release, covered_at).await?;
+    note_evidence(engine, release, seen).await?;
+    note_coverage(engine, release, &mut seen.covered_at).await?;
     let plan = plan(&release.state, &world, engine.executor.ambient.now());
     progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
     if plan.step == Step::Wait {
@@ -206,7 +216,7 @@ fn trouble(task: &Task) -> Option<String> {
 async fn note_evidence(
     engine: &Engine,
     release: &mut Release,
-    restarts: &mut Restarts,
+    seen: &mut Seen,
 ) -> Result<(), Error> {
     let Some(canary) = release.state.virtual_node.clone() else {
         return Ok(());
@@ -215,10 +225,13 @@ async fn note_evidence(
     let evidence = engine.traffic.take_evidence(&split, &canary);
     let mut batch = evidence.batch.clone();
     batch.end_with(judge_share(release.state.share));
-    batch
-        .restarts
-        .extend(restarts_since_last(engine, &release.state, restarts));
-    if batch.levels.is_empty() && batch.restarts.is_empty() {
+    batch.restarts.extend(restarts_since_last(
+        engine,
+        &release.state,
+        &mut seen.restarts,
+    ));
+    batch.resources = used_since_last(engine, &release.state, &mut seen.resources).await;
+    if batch == Batch::default() {
         return Ok(());
     }
     let noted = Event::Observed {
@@ -259,18 +272,51 @@ async fn note_coverage(
     }
 }
 
-/// While both versions serve.
 fn restarts_since_last(
     engine: &Engine,
     state: &State,
     restarts: &mut Restarts,
 ) -> Option<BadEvents> {
-    let stable = state.request.baseline.as_ref()?;
-    if state.share == Share::ZERO || state.decided.is_some() {
+    let [canary, stable] = both_serve(state)?;
+    let fleet = engine.fleet();
+    let set = |tag| fleet.task_sets.get(&task_set(&state.request.service, tag));
+    restarts.since_last(set(canary)?, set(stable)?)
+}
+
+async fn used_since_last(
+    engine: &Engine,
+    state: &State,
+    resources: &mut Resources,
+) -> Option<Window> {
+    let Some(tags) = both_serve(state) else {
+        resources.forget();
+        return None;
+    };
+    let at = engine.executor.ambient.now();
+    let service = &state.request.service;
+    let split = engine.manifest.route(service).path();
+    let requests = tags.map(|tag| {
+        let node = engine.manifest.virtual_node(service, tag);
+        // Those that named their version are work, too.
+        let named = engine.traffic.pinned(&split, node.name()).ended;
+        engine.traffic.arm(&split, node.name()).ended + named
+    });
+    if !resources.is_due(at, requests) {
         return None;
     }
-    let service = &state.request.service;
-    let fleet = engine.fleet();
-    let set = |tag| fleet.task_sets.get(&task_set(service, tag));
-    restarts.since_last(set(&state.request.tag)?, set(&stable.tag)?)
+    let sets = tags.map(|tag| task_set(service, tag));
+    let mut usage = engine.driver.usage(&sets).await;
+    let usage = sets.map(|set| usage.remove(&set).unwrap_or_default());
+    resources.read(&Reading {
+        at,
+        requests,
+        usage,
+    })
+}
+
+/// The tags of canary and stable, while both serve.
+fn both_serve(state: &State) -> Option<[&str; 2]> {
+    let stable = state.request.baseline.as_ref()?;
+    let serve = state.share > Share::ZERO && state.decided.is_none();
+    serve.then_some([&state.request.tag, &stable.tag])
 }

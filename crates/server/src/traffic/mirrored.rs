@@ -65,7 +65,7 @@ fn is_blamed(seed: u64, only_from_stable: bool) -> bool {
         let levels = levels.iter().filter_map(|cell| level(cell, "canary"));
         let batch = Batch {
             levels: levels.collect(),
-            restarts: Vec::new(),
+            ..Batch::default()
         };
         state.absorb(&config, &batch);
         if state.decision() == Decision::RollBack {

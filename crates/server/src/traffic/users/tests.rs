@@ -67,7 +67,7 @@ fn is_blamed(seed: u64, counted: Counted) -> bool {
         let levels = cells.iter().filter_map(|cell| level(cell, "canary"));
         let batch = Batch {
             levels: levels.collect(),
-            restarts: Vec::new(),
+            ..Batch::default()
         };
         state.absorb(&config, &batch);
         if state.decision() == Decision::RollBack {
