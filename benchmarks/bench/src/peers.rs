@@ -93,7 +93,7 @@ impl Peer {
             Self::Nginx => nginx::command(program, setup, directory),
             Self::Haproxy => haproxy::command(program, setup, directory),
             Self::Envoy => envoy::command(program, setup, directory),
-            _ => own::command(self, program, setup),
+            _ => own::command(self, program, setup, directory),
         }
     }
 

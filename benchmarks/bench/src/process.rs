@@ -7,9 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a peer may take until it listens.
 const START: Duration = Duration::from_secs(10);
+
+/// How long it may take to end: Serin tries for five seconds to report what it counted last.
+const END: Duration = Duration::from_secs(15);
 
 pub struct Process {
     child: Child,
@@ -59,6 +63,15 @@ impl Process {
         &self.pids
     }
 
+    fn signal(&self, signal: Signal) {
+        for pid in &self.pids {
+            if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+                // It may have ended by itself.
+                let _ended = kill_process(pid, signal);
+            }
+        }
+    }
+
     /// User and system time of all its threads so far, as the scheduler counts it.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let mut nanoseconds = 0;
@@ -92,15 +105,16 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// By the signal that all peers end quickly at. One that counts for a profile writes it then.
     fn drop(&mut self) {
-        for &pid in &self.pids[1..] {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
-                // It may have ended by itself.
-                let _ended = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        self.signal(Signal::INT);
+        let begin = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begin.elapsed() > END {
+                self.signal(Signal::KILL);
             }
+            std::thread::sleep(Duration::from_millis(10));
         }
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }
 

@@ -38,12 +38,18 @@ pub(super) fn program(peer: Peer) -> Option<PathBuf> {
     Some(beside.with_file_name(file_name(peer))).filter(|program| program.is_file())
 }
 
-pub(super) fn command(peer: Peer, program: &Path, setup: &Setup) -> anyhow::Result<Command> {
+pub(super) fn command(
+    peer: Peer,
+    program: &Path,
+    setup: &Setup,
+    directory: &Path,
+) -> anyhow::Result<Command> {
     let mut command = Command::new(program);
     command.arg(serde_json::to_string(setup)?);
     match peer {
         Peer::Forwarder => drop(command.arg("copy")),
         Peer::Splice => drop(command.arg("splice")),
+        Peer::Serin => drop(command.arg(directory)),
         _ => {}
     }
     Ok(command)

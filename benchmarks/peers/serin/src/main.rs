@@ -1,39 +1,49 @@
-//! Serin's data plane as a proxy of its own, all counters on: a mesh is made of the setup, compiled as the
-//! server would, applied, and its observations are collected five times a second.
+//! Serin as a peer: its own binary as a sidecar, all counters on. The mesh that the setup asks for is compiled
+//! as the server would, and left where `serin proxy` keeps its last view: it starts from that, as it does
+//! whenever its server is away.
 
 mod mesh;
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
-use proxy::{DataPlane, Options};
+use anyhow::Context;
+use serde_json::json;
 use setup::Setup;
 
-/// As often as the server does.
-const OBSERVED_EVERY: Duration = Duration::from_millis(200);
+/// Nobody listens there.
+const NO_SERVER: &str = "http://127.0.0.1:1";
 
 /// More than any scenario opens. By default it is half of the files that the process may have, as each
 /// connection may need one to an endpoint; those of the scenarios do not.
-const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(15_000).unwrap();
+const CONNECTIONS: &str = "15000";
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let setup = Setup::from_arguments().map_err(anyhow::Error::msg)?;
-    let plane = DataPlane::start(Options {
-        workers: NonZeroUsize::new(setup.workers).context("a proxy has at least one worker")?,
-        connections: Some(CONNECTIONS),
-        ..Options::default()
-    })?;
-    plane.apply(Arc::new(mesh::view(&setup)?)).await?;
-    let refusals = plane.refusals().await;
-    if !refusals.is_empty() {
-        bail!("the data plane does not carry all of this setup: {refusals:?}");
-    }
-    let mut ticks = tokio::time::interval(OBSERVED_EVERY);
-    loop {
-        ticks.tick().await;
-        drop(plane.observe().await);
-    }
+    let state = std::env::args().nth(2).map(PathBuf::from);
+    let state = state.context("the directory is missing: the second argument")?;
+    let view = mesh::view(&setup)?;
+    let views = state.join("views");
+    fs::create_dir_all(&views).with_context(|| format!("{} cannot be made", views.display()))?;
+    let file = views.join(view.node.replace('/', "_") + ".json");
+    let saved_at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let saved = json!({"saved_at": saved_at, "view": view});
+    fs::write(&file, saved.to_string())
+        .with_context(|| format!("{} cannot be written", file.display()))?;
+
+    let serin = std::env::var_os("SERIN").context("SERIN does not name the binary")?;
+    let failure = Command::new(&serin)
+        .arg("proxy")
+        .args(["--node", &view.node])
+        .args(["--server", NO_SERVER])
+        .args(["--workers", &setup.workers.to_string()])
+        .args(["--max-connections", CONNECTIONS])
+        .args(["--drain", "0s"])
+        .arg("--state")
+        .arg(&state)
+        .exec();
+    Err(failure).with_context(|| format!("{} cannot be started", serin.display()))
 }
