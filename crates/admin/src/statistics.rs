@@ -107,6 +107,18 @@ fn requests(page: &mut Page, statistics: &Statistics) {
         }
     }
     page.family(
+        "serin_retried_requests_total",
+        "counter",
+        "Requests that ended without a failure after a try of theirs had failed",
+    );
+    for arm in &statistics.arms {
+        page.sample(
+            "serin_retried_requests_total",
+            &labels(arm),
+            arm.arm.retried,
+        );
+    }
+    page.family(
         "serin_request_duration_seconds",
         "histogram",
         "From a request's head to the last byte of its response; buckets are exact to 6 %",

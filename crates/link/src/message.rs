@@ -155,6 +155,7 @@ impl Report {
             let mut outcomes = arm.outcomes.values();
             let mut latencies = arm.latency.buckets();
             arm.routed < MOST
+                && arm.retried < MOST
                 && arm.answers.is_plausible(MOST)
                 && outcomes.all(|&count| count < MOST)
                 && latencies
@@ -226,6 +227,19 @@ mod tests {
         }
     }
 
+    /// A proxy that is older than its server says less, and one that has nothing to say of it says nothing.
+    #[test]
+    fn a_report_without_retried_requests_is_one_of_which_none_was() {
+        let mut some = report(2);
+        some.cells[0].arms[0].retried = 1;
+        let text = serde_json::to_string(&some).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), some);
+        let old = text.replace(r#""retried":1,"#, "");
+        assert!(old.len() < text.len());
+        assert_eq!(serde_json::from_str::<Report>(&old).unwrap(), report(2));
+        assert_eq!(serde_json::to_string(&report(2)).unwrap(), old);
+    }
+
     #[test]
     fn counts_that_nobody_can_have_counted_are_not_plausible() {
         assert!(report(1_000_000).is_plausible());
@@ -237,6 +251,9 @@ mod tests {
         };
         weights.cells[0].arms.push(heavy);
         assert!(!weights.is_plausible());
+        let mut retried = report(1);
+        retried.cells[0].arms[0].retried = u64::MAX;
+        assert!(!retried.is_plausible());
         let mut latencies = report(1);
         latencies.cells[0].arms[0]
             .latency

@@ -53,6 +53,7 @@ struct ArmCell {
     weight: u32,
     routed: Cell<u64>,
     outcomes: [Cell<u64>; OUTCOMES.len()],
+    retried: Cell<u64>,
     latency: Box<[Cell<u64>]>,
     /// What is new of them.
     users: RefCell<observe::Users>,
@@ -66,6 +67,8 @@ pub(crate) struct Tally {
     /// Whoever stays on that arm.
     user: Option<u64>,
     started: Instant,
+    /// A try has failed, and another one followed.
+    is_retried: bool,
     ended: bool,
     /// What became of the other one of a mirrored pair, once it has ended.
     twin: Option<Rc<Cell<Option<Ended>>>>,
@@ -79,6 +82,7 @@ pub(crate) struct Tally {
 struct Ended {
     arm: usize,
     outcome: Outcome,
+    is_retried: bool,
     latency: Option<Duration>,
 }
 
@@ -135,6 +139,7 @@ impl SplitCell {
             weight: weight_of(target, kind),
             routed: Cell::new(0),
             outcomes: Default::default(),
+            retried: Cell::new(0),
             latency: vec![Cell::new(0); Latency::BUCKETS].into_boxed_slice(),
             users: RefCell::default(),
         });
@@ -169,6 +174,7 @@ impl SplitCell {
             arm,
             user,
             started,
+            is_retried: false,
             ended: false,
             twin: None,
             asks_for: None,
@@ -191,6 +197,9 @@ impl SplitCell {
     fn add(&self, ended: Ended) {
         let arm = &self.arms[ended.arm];
         increment(&arm.outcomes[ended.outcome as usize]);
+        if ended.is_retried && !ended.outcome.is_failure() {
+            increment(&arm.retried);
+        }
         if let Some(latency) = ended.latency {
             let micros = latency.as_micros();
             let bucket = Latency::bucket_of(u64::try_from(micros).unwrap_or(u64::MAX));
@@ -207,6 +216,7 @@ impl SplitCell {
             } else {
                 Ended {
                     outcome: Outcome::Cancelled,
+                    is_retried: false,
                     latency: None,
                     ..ended
                 }
@@ -250,6 +260,7 @@ impl ArmCell {
                 .map(|(outcome, count)| (outcome, count.take()))
                 .filter(|&(_, count)| count > 0)
                 .collect(),
+            retried: self.retried.take(),
             latency,
             users: self.users.take(),
             answers: Answers::default(),
@@ -262,6 +273,11 @@ impl Tally {
     pub(crate) fn asks_for(&mut self, method: &str, path: &str) {
         let coverage = self.cell.coverage.as_ref();
         self.asks_for = coverage.map(|coverage| coverage.row(method, path));
+    }
+
+    /// Notes that a try has failed in a way that only another one can hide.
+    pub(crate) fn note_retry(&mut self) {
+        self.is_retried = true;
     }
 
     /// The latency of a request whose caller left says nothing about the service and is left out.
@@ -281,6 +297,7 @@ impl Tally {
         let ended = Ended {
             arm: self.arm,
             outcome,
+            is_retried: self.is_retried,
             latency,
         };
         match &self.twin {
@@ -357,6 +374,7 @@ pub(crate) fn merge(reports: impl IntoIterator<Item = Observations>) -> Vec<Obse
 
 pub(crate) fn add(sum: &mut observe::Arm, arm: &observe::Arm) {
     sum.routed += arm.routed;
+    sum.retried += arm.retried;
     sum.latency.merge(&arm.latency);
     for (&outcome, &count) in &arm.outcomes {
         *sum.outcomes.entry(outcome).or_default() += count;
@@ -429,6 +447,25 @@ mod tests {
             1,
             "the past cell is gone, the present one stays"
         );
+    }
+
+    #[test]
+    fn a_request_that_was_tried_again_counts_as_that_once_unless_it_failed() {
+        let counters = Counters::default();
+        let cell = counters.cell("n", &split(5), Kind::Drawn);
+        for outcome in OUTCOMES {
+            let mut request = cell.count(1, None, clock::now());
+            request.note_retry();
+            request.note_retry();
+            request.end(outcome, clock::now());
+        }
+        cell.count(1, None, clock::now())
+            .end(Outcome::Success, clock::now());
+        let reports = [counters.report(), counters.report()].concat();
+        let arm = &merge([reports.clone(), reports].concat())[0].cells[0].arms[1];
+        let hidden = OUTCOMES.iter().filter(|outcome| !outcome.is_failure());
+        assert_eq!(arm.retried, 2 * hidden.count() as u64);
+        assert_eq!(arm.outcomes.values().sum::<u64>(), 2 * 9);
     }
 
     #[test]
@@ -532,9 +569,18 @@ mod tests {
 
         let [primary, mut copy] = cell.count_pair([1, 0], now);
         drop(primary);
+        copy.note_retry();
         copy.end(Outcome::Timeout, now);
         let arms = &counters.report()[0].cells[0].arms;
         let cancelled = || [(Outcome::Cancelled, 1)].into();
         assert_eq!(outcomes(arms), [cancelled(), cancelled()]);
+        assert_eq!([arms[0].retried, arms[1].retried], [0, 0]);
+
+        let [mut primary, mut copy] = cell.count_pair([1, 0], now);
+        primary.note_retry();
+        primary.end(Outcome::Success, now);
+        copy.end(Outcome::Success, now);
+        let arms = &counters.report()[0].cells[0].arms;
+        assert_eq!([arms[0].retried, arms[1].retried], [0, 1]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The one place that decides about tries, turns, endpoints, pools and outliers, whichever protocol the
 //! client speaks and whichever the service: those differ in how a request is relayed and a failure told,
-//! which is `Downstream`. A retry keeps its arm and counts once.
+//! which is `Downstream`. A retry keeps its arm and counts once; that there was one is counted too.
 
 mod failure;
 mod times;
@@ -133,8 +133,16 @@ pub(crate) async fn carry<D: Downstream>(client: &mut D, mut exchange: Box<Excha
         let jitter = client.worker().rng.borrow_mut().f64();
         match tries.after(&failure, &exchange, jitter) {
             None => break fail(client, &mut exchange, &tries, &failure).await,
-            Some(pause) if pause.is_zero() => {}
-            Some(pause) => tokio::time::sleep(pause).await,
+            Some(pause) => {
+                if let Some(tally) = &mut exchange.tally
+                    && failure.is_the_versions(&tries)
+                {
+                    tally.note_retry();
+                }
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+            }
         }
     };
     client

@@ -59,6 +59,9 @@ pub struct Arm {
     pub routed: u64,
     /// How those that ended did end; a retried request ends once.
     pub outcomes: BTreeMap<Outcome, u64>,
+    /// Among those that ended without a failure, those of which a try had failed before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retried: u64,
     /// Time from the request's head to the response's last byte.
     pub latency: Latency,
     /// Who sent them, in a cell of [`Kind::Kept`].
@@ -68,6 +71,10 @@ pub struct Arm {
     /// all cells of the split is in any of them.
     #[serde(default, skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Users who stay on their arm. Their requests are not independent of each other: who fails once fails

@@ -122,6 +122,14 @@ impl Failure {
         }
     }
 
+    /// Whether a try that ends like this counts though another one follows: as it would have, had it been the
+    /// last. A pooled connection that took nothing any more had been closed while it was idle, which tells how
+    /// busy a version is and not how good.
+    pub(super) fn is_the_versions(&self, tries: &Tries) -> bool {
+        let was_closed_at_rest = tries.was_pooled && matches!(self, Self::Broken { unsent: true });
+        self.outcome().is_failure() && !was_closed_at_rest
+    }
+
     pub(super) fn is_retried_by(&self, policy: &RetryPolicy) -> bool {
         match self {
             Self::Connect { .. } => policy.on.connect_failure,

@@ -102,3 +102,30 @@ impl Tries {
         Some(pause.min(policy.backoff_max).mul_f64(jitter))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use view::observe::Outcome;
+
+    use super::{Failure, Tries};
+
+    #[test]
+    fn a_try_counts_against_the_version_unless_its_connection_was_closed_at_rest() {
+        let retried = |status, outcome| Failure::RetriedStatus { status, outcome };
+        for (failure, is_new, is_pooled) in [
+            (Failure::Broken { unsent: true }, true, false),
+            (Failure::Broken { unsent: false }, true, true),
+            (Failure::Refused, true, true),
+            (Failure::TryTimeout, true, true),
+            (retried(503, Outcome::ServerError), true, true),
+            (retried(409, Outcome::ClientError), false, false),
+        ] {
+            let with = |was_pooled| Tries {
+                was_pooled,
+                ..Tries::default()
+            };
+            let counts = [false, true].map(|was_pooled| failure.is_the_versions(&with(was_pooled)));
+            assert_eq!(counts, [is_new, is_pooled], "{failure:?}");
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! What a client gets, and what is counted, when a service does not answer as it should.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use testkit::backend::with_status;
@@ -119,6 +120,48 @@ async fn a_response_that_breaks_off_is_not_made_whole() {
     client.send(get("/")).await.unwrap();
     assert!(client.read_to_end().await.ends_with(b"\r\n\r\nhalf"));
     assert_eq!(counted(&proxy).await, (1, vec![(Outcome::Reset, 1)]));
+}
+
+/// What callers do not see is counted all the same: once, for the version that was drawn. A policy is needed
+/// where the connection was new, none where it came from the pool.
+#[tokio::test]
+async fn a_first_try_that_failed_is_counted_though_another_hid_it() {
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for (policy, is_pooled) in [(retrying(2, &[]), false), (None, true)] {
+        // Breaks on every request that it has not seen yet.
+        let seen = Mutex::new(HashSet::new());
+        let breaking = RawServer::start(move |come| {
+            let is_fine = come.starts_with(b"GET /fine ");
+            let is_new = seen.lock().unwrap().insert(come.to_vec());
+            match is_new && !is_fine {
+                true => Reaction::SendAndClose(vec![]),
+                false => Reaction::Send(OK.into()),
+            }
+        })
+        .await
+        .unwrap();
+        let steady = RawServer::answering(OK).await.unwrap();
+        let (stable, canary) = ([steady.address], [breaking.address]);
+        let mut view = gateway(&[("stable", 1, &stable), ("canary", 1, &canary)]);
+        view.services[0].routes[0].retry = policy;
+        let proxy = Proxy::running(&view).await;
+        let mut client = proxy.client().await;
+        while is_pooled && breaking.seen().is_empty() {
+            assert_eq!(client.ask(get("/fine")).await.unwrap().status, 200);
+        }
+        proxy.plane.observe().await;
+
+        for number in 0..40 {
+            let request = get(&format!("/{number}"));
+            assert_eq!(client.ask(request).await.unwrap().text(), "ok");
+        }
+        let observed = proxy.plane.observe().await;
+        let arms = &observed[0].cells[0].arms;
+        let counts = |arm: usize| (arms[arm].outcomes.clone(), arms[arm].retried);
+        let all = |routed| [(Outcome::Success, routed)].into();
+        assert_eq!(counts(0), (all(arms[0].routed), 0));
+        assert_eq!(counts(1), (all(arms[1].routed), arms[1].routed));
+    }
 }
 
 #[tokio::test]
