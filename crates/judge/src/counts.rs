@@ -8,7 +8,8 @@
 //!
 //! - A request belongs to the share in force when its arm was drawn, however late it ends. So proxies may
 //!   switch shares at different instants.
-//! - It counts once, when it has ended: retries keep their arm and are part of it.
+//! - It counts once, when it has ended: retries keep their arm and are part of it. A success that took one
+//!   counts as that besides, once, however many it took.
 //! - Requests a caller gave up on are no failures but count.
 //! - Requests that a rule other than the coin sent to an arm (a header) are left out altogether.
 //! - Where the coin is thrown for a *user* (sticky), the user is the unit: one success for the first request
@@ -39,6 +40,9 @@ pub struct Arm {
     /// Among the successes, those that callers gave up.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cancelled: u64,
+    /// Among the successes, those of which a try had failed before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retried: u64,
     /// Requests whose draw fell on this arm, ended or not; 0 on both arms where this is not reported.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub routed: u64,
@@ -58,6 +62,11 @@ impl Arm {
         self.failures.saturating_sub(self.server_errors)
     }
 
+    /// Requests of which any try failed, whether or not another one hid it.
+    pub(crate) fn tried_in_vain(&self) -> u64 {
+        self.failures.saturating_add(self.retried)
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         for (sum, count) in self.counts_mut().into_iter().zip(other.counts()) {
             *sum = sum.saturating_add(count);
@@ -70,17 +79,18 @@ impl Arm {
         }
     }
 
-    fn counts(mut self) -> [u64; 6] {
+    fn counts(mut self) -> [u64; 7] {
         self.counts_mut().map(|count| *count)
     }
 
-    fn counts_mut(&mut self) -> [&mut u64; 6] {
+    fn counts_mut(&mut self) -> [&mut u64; 7] {
         [
             &mut self.successes,
             &mut self.failures,
             &mut self.server_errors,
             &mut self.client_errors,
             &mut self.cancelled,
+            &mut self.retried,
             &mut self.routed,
         ]
     }

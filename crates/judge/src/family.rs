@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arm_test::{self, BadEvents},
-    counts::{Cell, Counts},
+    counts::{Arm, Cell, Counts},
     mixture::log_mean,
     resources::Resources,
 };
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Family {
-    /// Requests fail more often.
+    /// Requests fail more often, or tries of them do.
     Failures,
     /// Requests take longer.
     Latency,
@@ -160,7 +160,7 @@ impl Families {
 /// Bad events of one kind, by share.
 pub(crate) fn events(
     counts: &Counts,
-    of: impl Fn(&crate::Arm) -> u64 + Copy,
+    of: impl Fn(&Arm) -> u64 + Copy,
 ) -> impl Iterator<Item = BadEvents> + Clone {
     counts.cells().map(move |Cell { share, tally }| BadEvents {
         share,
@@ -171,11 +171,21 @@ pub(crate) fn events(
 
 /// Failures of any kind, and by what they were: an application that answers 5xx, or none that answers. A
 /// canary that fails in its own way shows there sooner, among fewer failures of the stable version.
+///
+/// Half of "any kind" goes to the requests of which any *try* failed, which costs nothing where none was tried
+/// again: both are the same then. Those that failed in the end are among them, as whether another try follows
+/// is up to policies and budgets, and not to the coin.
 fn failures(counts: &Counts, tolerated_ratio: f64) -> f64 {
-    let any = arm_test::evidence(tolerated_ratio, events(counts, |arm| arm.failures));
-    let server = arm_test::evidence(tolerated_ratio, events(counts, |arm| arm.server_errors));
-    let broken = arm_test::evidence(tolerated_ratio, events(counts, |arm| arm.broken()));
+    let of = |of: fn(&Arm) -> u64| arm_test::evidence(tolerated_ratio, events(counts, of));
+    let (seen, tried) = (of(|arm| arm.failures), tries(counts, tolerated_ratio));
+    let any = log_mean([(0.5, seen), (0.5, tried)].into_iter());
+    let (server, broken) = (of(|arm| arm.server_errors), of(Arm::broken));
     log_mean([(0.8, any), (0.1, server), (0.1, broken)].into_iter())
+}
+
+/// Requests of which any try failed.
+pub(crate) fn tries(counts: &Counts, tolerated_ratio: f64) -> f64 {
+    arm_test::evidence(tolerated_ratio, events(counts, Arm::tried_in_vain))
 }
 
 fn client_errors(counts: &Counts) -> f64 {
@@ -196,7 +206,7 @@ fn unanswered(counts: &Counts) -> f64 {
 fn unended(counts: &Counts) -> f64 {
     const RATIOS: [f64; 4] = [0.3, 0.7, 0.9, 0.97];
     const EXCUSED: f64 = 10.0;
-    let under_way = |arm: crate::Arm| arm.routed.saturating_sub(arm.requests());
+    let under_way = |arm: Arm| arm.routed.saturating_sub(arm.requests());
     let split = || counts.cells().filter(|cell| cell.share.is_split());
     if split().all(|cell| cell.tally.stable.routed == 0) {
         return 0.0;

@@ -51,4 +51,6 @@ pub use resources::{ResourceEvidence, ResourceUsage, Used, Window};
 pub use share::{BasisPoints, Share, ShareError};
 pub use slowness::Alternative;
 pub use state::{Decision, State};
-pub use verdict::{Evidence, Hold, LatencyEvidence, Quantiles, RatioEvidence, Verdict};
+pub use verdict::{
+    Evidence, Hold, LatencyEvidence, Quantiles, RatioEvidence, TryEvidence, Verdict,
+};

@@ -33,9 +33,7 @@ pub(crate) fn of(
 
 fn rolled_back(evidence: &Evidence, state: &State, config: &Config) -> String {
     let what = match state.families(config).leading().family {
-        Family::Failures => of_all("failures hit", evidence.canary.count, state, |arm| {
-            arm.failures
-        }),
+        Family::Failures => failures(evidence, state, config),
         Family::ClientErrors => of_all(
             "4xx answers came from",
             state.counts().total().canary.client_errors,
@@ -48,6 +46,30 @@ fn rolled_back(evidence: &Evidence, state: &State, config: &Config) -> String {
         Family::Latency => slower(evidence),
     };
     format!("{what}; evidence {}", odds(evidence.log_e))
+}
+
+/// Those that callers saw, or those that another try hid from them: whichever tells more.
+fn failures(evidence: &Evidence, state: &State, config: &Config) -> String {
+    let seen = arm_test::evidence(config.tolerated_ratio, state.failures());
+    match &evidence.tries {
+        Some(tries) if tries.log_e > seen => {
+            let canary = state.counts().total().canary.tried_in_vain();
+            format!(
+                "{} of the canary's requests needed another try, {} of stable's: {}",
+                percent(tries.canary.share),
+                percent(tries.stable.share),
+                of_all(
+                    "requests of which a try failed hit",
+                    canary,
+                    state,
+                    Arm::tried_in_vain
+                ),
+            )
+        }
+        _ => of_all("failures hit", evidence.canary.count, state, |arm| {
+            arm.failures
+        }),
+    }
 }
 
 /// "3 of 3 failures hit the 5 % canary, where chance explains 0.2".
@@ -210,7 +232,11 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
     if total.requests() == 0 {
         return "no requests yet".into();
     }
-    let seen = format!("{} canary requests failed", failed(total.canary));
+    let mut seen = format!("{} canary requests failed", failed(total.canary));
+    if total.canary.retried > 0 {
+        let retried = grouped(total.canary.retried);
+        seen.push_str(&format!(" and {retried} needed another try"));
+    }
     let proof = format!("prove that {}", unproved(evidence, config));
     match evidence.missing {
         _ if state.share().is_none_or(|share| share.as_f64() == 0.0) => {

@@ -11,7 +11,7 @@ use crate::{
     certificate::{self, Outlook},
     config::Config,
     counts::{Arm, Tally},
-    family::FamilyEvidence,
+    family::{self, FamilyEvidence},
     histogram::Histogram,
     interval::Rate,
     resources::ResourceEvidence,
@@ -70,6 +70,9 @@ pub struct Evidence {
     /// Failures among each arm's requests.
     pub canary: Rate,
     pub stable: Rate,
+    /// What another try hid from callers; none where it hid nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<TryEvidence>,
     /// How many of all failures the coin alone would have sent to the canary.
     pub expected_canary_failures: f64,
     /// The share now in force, and the share that was measured under it.
@@ -114,6 +117,17 @@ impl Quantiles {
             p99: at(0.99),
         }
     }
+}
+
+/// Tries that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TryEvidence {
+    /// Requests that needed another try and did not fail, among each arm's.
+    pub canary: Rate,
+    pub stable: Rate,
+    /// What all requests of which a try failed say against the canary.
+    pub log_e: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -171,12 +185,23 @@ impl State {
             log_misrouted: self.log_e_of_misrouting(),
             canary: failure_rate(total.canary),
             stable: failure_rate(total.stable),
+            tries: self.try_evidence(config),
             expected_canary_failures: arm_test::expected_by_chance(self.failures()),
             share: self.share(),
             measured_share: Rate::new(in_force.canary.requests(), in_force.requests()),
             unused: self.counts().beyond().requests(),
             missing: None,
         }
+    }
+
+    fn try_evidence(&self, config: &Config) -> Option<TryEvidence> {
+        let Tally { canary, stable } = self.counts().total();
+        let retried = |arm: Arm| Rate::new(arm.retried, arm.requests());
+        (canary.retried > 0 || stable.retried > 0).then(|| TryEvidence {
+            canary: retried(canary),
+            stable: retried(stable),
+            log_e: family::tries(self.counts(), config.tolerated_ratio),
+        })
     }
 
     fn latency_evidence(&self, config: &Config) -> Option<LatencyEvidence> {

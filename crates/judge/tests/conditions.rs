@@ -150,6 +150,64 @@ fn a_request_that_is_tried_again_counts_once() {
     });
 }
 
+/// The same, but the last try succeeds. Exact: one request that needed another try. Naive: every try that failed.
+#[test]
+fn a_request_counts_once_however_many_tries_it_needed() {
+    const TRIES: u64 = 5;
+    assert_matters(|random, how| {
+        let rounds = (0..40).map(|_| {
+            let mut tally = Tally::default();
+            for _ in 0..100 {
+                let is_canary = hits(random, 0.2);
+                let failed_tries = match (hits(random, 0.01), hits(random, 0.01)) {
+                    (true, _) => TRIES - 1,
+                    (false, once) => u64::from(once),
+                };
+                add(&mut tally, is_canary, false);
+                let retried = match is_canary {
+                    true => &mut tally.canary.retried,
+                    false => &mut tally.stable.retried,
+                };
+                *retried += match how {
+                    Counting::Exact => failed_tries.min(1),
+                    Counting::Naive => failed_tries,
+                };
+            }
+            batch(vec![(20, tally)])
+        });
+        rounds.collect()
+    });
+}
+
+/// Three in a hundred requests of the canary need another try, one in a thousand of the stable version's, and
+/// callers see no failure. Exact: that is known, and the canary blamed. Naive: nobody knows.
+#[test]
+fn what_another_try_hides_is_found_where_it_is_counted() {
+    let release = |random: &mut Xoshiro256PlusPlus, how| {
+        let rounds = (0..100).map(|_| {
+            let mut tally = Tally::default();
+            for _ in 0..100 {
+                let is_canary = hits(random, 0.1);
+                add(&mut tally, is_canary, false);
+                let arm = match is_canary {
+                    true => &mut tally.canary,
+                    false => &mut tally.stable,
+                };
+                let retried = hits(random, if is_canary { 0.03 } else { 0.001 });
+                arm.retried += u64::from(retried && how == Counting::Exact);
+            }
+            batch(vec![(10, tally)])
+        });
+        rounds.collect()
+    };
+    let (exact, naive) = (
+        blamed(release, Counting::Exact),
+        blamed(release, Counting::Naive),
+    );
+    assert_eq!(exact, RELEASES as usize);
+    assert!(naive <= MOST, "{naive} of {RELEASES}");
+}
+
 /// Testers name the canary in a header, and look for trouble. Exact: what they send is left out.
 #[test]
 fn requests_that_name_their_version_are_left_out() {

@@ -285,6 +285,7 @@ fn add(side: &mut judge::Arm, arm: &Arm) {
     side.server_errors += of(Outcome::ServerError);
     side.client_errors += of(Outcome::ClientError);
     side.cancelled += of(Outcome::Cancelled);
+    side.retried += arm.retried;
     side.routed += arm.routed;
 }
 
@@ -393,6 +394,26 @@ mod tests {
         assert_eq!((canary.client_errors, canary.server_errors), (4, 0));
         assert_eq!(level.tally.stable.server_errors, 1);
         assert!(super::level(&cell, "other").is_none());
+    }
+
+    /// Where users stay on their version, requests are not independent of each other, nor are their tries.
+    #[test]
+    fn retried_requests_are_evidence_but_those_of_users_who_stay() {
+        let of = |kind| {
+            let retried = |name, count| Arm {
+                retried: count,
+                ..arm(name, 1, &[(Outcome::Success, 9), (Outcome::Reset, 1)])
+            };
+            let cell = Cell {
+                split: "s".to_owned(),
+                kind,
+                arms: vec![retried("vanilla", 1), retried("epoch", 4)],
+            };
+            let tally = level(&cell, "epoch").map(|level| level.tally);
+            tally.map(|tally| (tally.stable.retried, tally.canary.retried))
+        };
+        let kinds = [Kind::Drawn, Kind::Mirrored, Kind::Kept];
+        assert_eq!(kinds.map(of), [Some((1, 4)), Some((1, 4)), None]);
     }
 
     #[test]

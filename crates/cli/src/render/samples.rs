@@ -86,7 +86,11 @@ pub(super) fn service() -> ServiceStatus {
 }
 
 fn arm(requests: u64, failures: u64) -> ArmCounts {
-    ArmCounts { requests, failures }
+    ArmCounts {
+        requests,
+        failures,
+        retried: 0,
+    }
 }
 
 fn version(tag: &str, role: Role, states: &[&str]) -> VersionStatus {

@@ -1,7 +1,7 @@
 //! `serin why`: the story of a release, told from its journal.
 
 use jiff::Timestamp;
-use server::api::types::{Evidence, StoryLine, Why};
+use server::api::types::{ArmCounts, Evidence, StoryLine, Why};
 
 use super::event::Teller;
 use super::{moment, number, resources, table, verdict};
@@ -15,15 +15,14 @@ pub fn lines(why: &Why, now: Timestamp) -> Vec<Line> {
     lines.extend(why.events.iter().filter_map(|event| teller.line(event)));
     lines.push(Line::new());
     lines.extend(story(&why.story, &why.release.requested_at));
-    lines.extend(why.story.last().map(|last| families(&last.evidence)));
-    let used = why
-        .story
-        .last()
-        .and_then(|last| last.evidence.resources.as_ref());
-    lines.extend(used.map(|used| {
-        let words = resources::in_words(used, "the canary's tasks used", "stable's");
-        Line::new().faint(format!("    {words}"))
-    }));
+    if let Some(StoryLine { evidence, .. }) = why.story.last() {
+        lines.push(families(evidence));
+        lines.extend(tries(evidence));
+        lines.extend(evidence.resources.as_ref().map(|used| {
+            let words = resources::in_words(used, "the canary's tasks used", "stable's");
+            Line::new().faint(format!("    {words}"))
+        }));
+    }
     let coverage = why.release.coverage.as_ref();
     lines.extend(
         coverage.map(|coverage| Line::new().faint(format!("    the canary {}", coverage.sentence))),
@@ -39,6 +38,23 @@ fn families(evidence: &Evidence) -> Line {
     });
     let words: Vec<String> = words.collect();
     Line::new().faint(format!("    evidence by family: {}", words.join(", ")))
+}
+
+/// How many requests of each version another try saved, if any.
+fn tries(evidence: &Evidence) -> Option<Line> {
+    let Evidence { canary, stable, .. } = evidence;
+    let any = canary.retried > 0 || stable.retried > 0;
+    any.then(|| {
+        let of = |arm: &ArmCounts| {
+            let (retried, requests) = (number::count(arm.retried), number::count(arm.requests));
+            format!("{retried} of {requests}")
+        };
+        Line::new().faint(format!(
+            "    needed another try: {} canary requests, {} stable ones",
+            of(canary),
+            of(stable)
+        ))
+    })
 }
 
 fn title(why: &Why, now: Timestamp) -> Line {
@@ -123,7 +139,13 @@ mod tests {
         let line = |second: u32, share: &str| StoryLine {
             at: format!("2026-11-22T12:00:{second:02}Z"),
             share: share.to_owned(),
-            evidence: samples::release().evidence,
+            evidence: Evidence {
+                canary: ArmCounts {
+                    retried: 38,
+                    ..samples::release().evidence.canary
+                },
+                ..samples::release().evidence
+            },
         };
         let mut release = samples::release();
         release.ended = Some(Ended {
@@ -153,6 +175,7 @@ mod tests {
                 "    3.0 s  0 %     1 of 1,266     0 of 8,938     2.3 of 4.6  < 0.61 points",
                 "     12 s  12.5 %  1 of 1,266     0 of 8,938     2.3 of 4.6  < 0.61 points",
                 "    evidence by family: failures 2.3, 4xx -3.0",
+                "    needed another try: 38 of 1,266 canary requests, 0 of 8,938 stable ones",
                 "    the canary's tasks used 310 µs of processor a request and 212 MiB a task, stable's 300 µs and 101 MiB",
                 "    the canary covers 93 % of production's mix; not yet: POST /orders (7 %)",
             ]

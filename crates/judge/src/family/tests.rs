@@ -46,6 +46,71 @@ fn answers_of_4xx_that_the_canary_alone_gives_roll_it_back() {
     );
 }
 
+#[test]
+fn tries_that_fail_on_the_canary_roll_it_back_though_no_caller_saw_one() {
+    let mut state = State::default();
+    let arm = |successes, retried| Arm {
+        successes,
+        retried,
+        ..Arm::default()
+    };
+    assert_eq!(
+        absorb(&mut state, (1, 10), arm(200, 6), arm(1_800, 2)),
+        Decision::RollBack
+    );
+    let verdict = state.verdict(&Config::default());
+    assert!(
+        verdict.sentence.starts_with(
+            "3 % of the canary's requests needed another try, 0.111 % of stable's: \
+             6 of 8 requests of which a try failed hit the 10 % canary, where chance explains 0.8;"
+        ),
+        "{}",
+        verdict.sentence
+    );
+    let tries = verdict.evidence.tries.unwrap();
+    assert_eq!((tries.canary.count, tries.stable.count), (6, 2));
+}
+
+/// Where callers see most of it, the failures are what is named.
+#[test]
+fn failures_that_callers_see_are_named_before_those_they_do_not() {
+    let mut state = State::default();
+    let arm = |successes, failures, retried| Arm {
+        successes,
+        failures,
+        retried,
+        ..Arm::default()
+    };
+    absorb(&mut state, (1, 10), arm(200, 6, 0), arm(1_800, 2, 5));
+    let sentence = state.verdict(&Config::default()).sentence;
+    assert!(
+        sentence.starts_with("6 of 8 failures hit the 10 % canary"),
+        "{sentence}"
+    );
+}
+
+/// Its callers saw nothing yet; a service whose retries run out would show it.
+#[test]
+fn a_canary_that_needs_more_tries_is_not_promoted_while_it_does() {
+    let arm = |successes, retried| Arm {
+        successes,
+        retried,
+        ..Arm::default()
+    };
+    let mut state = State::default();
+    let decision = absorb(&mut state, (1, 2), arm(2_000, 6), arm(2_000, 1));
+    assert_eq!(decision, Decision::Continue);
+    let sentence = state.verdict(&Config::default()).sentence;
+    assert!(
+        sentence
+            .starts_with("0 of 2,000 canary requests failed and 6 needed another try, few enough")
+            && sentence.contains("the evidence leans against the canary"),
+        "{sentence}"
+    );
+    let decision = absorb(&mut state, (1, 2), arm(2_000, 1), arm(2_000, 6));
+    assert_eq!(decision, Decision::Promote);
+}
+
 /// Its callers wait, so nothing has failed yet.
 #[test]
 fn a_canary_that_swallows_requests_is_seen_before_they_time_out() {

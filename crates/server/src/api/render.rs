@@ -110,16 +110,18 @@ fn share(state: &State) -> ShareStatus {
 
 pub(super) fn evidence(verdict: &Verdict) -> Evidence {
     let evidence = &verdict.evidence;
-    let counts = |rate: &judge::Rate| ArmCounts {
-        requests: rate.of,
-        failures: rate.count,
+    let counts = |failed: judge::Rate, retried: Option<judge::Rate>| ArmCounts {
+        requests: failed.of,
+        failures: failed.count,
+        retried: retried.map_or(0, |rate| rate.count),
     };
+    let tries = evidence.tries.as_ref();
     let any = evidence.canary.of > 0;
     Evidence {
         decision: name(verdict.decision),
         sentence: verdict.sentence.clone(),
-        canary: counts(&evidence.canary),
-        stable: counts(&evidence.stable),
+        canary: counts(evidence.canary, tries.map(|tries| tries.canary)),
+        stable: counts(evidence.stable, tries.map(|tries| tries.stable)),
         log_evidence: evidence.log_e,
         log_threshold: evidence.rollback_threshold,
         families: evidence.families.iter().map(family).collect(),

@@ -305,6 +305,9 @@ pub struct ResourceUsage {
 pub struct ArmCounts {
     pub requests: u64,
     pub failures: u64,
+    /// Requests that needed another try, because one had failed, and did not fail.
+    #[serde(default)]
+    pub retried: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
