@@ -46,7 +46,7 @@ pub struct Options {
     /// How much longer streams and tunnels that do not end by themselves may go on; `None` is for ever.
     pub cut_moved_after: Option<Duration>,
     /// Client connections that each worker holds at once; further ones wait to be accepted. `None`: as many
-    /// as the process takes before it sheds them or, without that ceiling, may have open files for.
+    /// as the process may have open files for, and no fewer than it takes before it sheds them.
     pub connections: Option<NonZeroUsize>,
     /// What is shed rather than carried too late.
     pub ceilings: Ceilings,
@@ -129,8 +129,7 @@ impl DataPlane {
             cut_moved_after: options.cut_moved_after,
             connections: options
                 .connections
-                .or(options.ceilings.connections)
-                .unwrap_or_else(|| doors::default_most(options.workers)),
+                .unwrap_or_else(|| doors::default_most(options.workers, &options.ceilings)),
         };
         let overload = Overload::new(&options.ceilings);
         let mut workers = Vec::with_capacity(options.workers.get());

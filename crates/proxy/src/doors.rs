@@ -7,6 +7,8 @@ use std::num::NonZeroUsize;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::Notify;
 
+use crate::overload::Ceilings;
+
 /// What the process needs beside its connections: logs, listeners, checks, the store.
 const RESERVED_FILES: u64 = 64;
 
@@ -64,12 +66,14 @@ impl Doors {
     }
 }
 
-/// As many for each worker as the process may have open files, each connection with one to an endpoint.
-pub(crate) fn default_most(workers: NonZeroUsize) -> NonZeroUsize {
+/// As many for each worker as the process may have open files, each connection with one to an endpoint. But
+/// who is to be shed must be let in first, even if all come to the same worker.
+pub(crate) fn default_most(workers: NonZeroUsize, ceilings: &Ceilings) -> NonZeroUsize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let connections = usize::try_from(files.saturating_sub(RESERVED_FILES) / 2);
     let each = connections.unwrap_or(usize::MAX) / workers;
-    NonZeroUsize::new(each).unwrap_or(NonZeroUsize::MIN)
+    let shed = ceilings.connections.map_or(0, |most| most.get());
+    NonZeroUsize::MIN.saturating_add(each.max(shed))
 }
 
 #[cfg(test)]
