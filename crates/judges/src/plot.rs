@@ -94,7 +94,7 @@ pub(crate) fn failures_by_scenario(rows: &[Row]) -> String {
             left + 0.5 * width,
             HEIGHT - BOTTOM + 18.0,
             "middle",
-            9,
+            8,
             &name,
         );
         let bar = 0.9 * width / row.cells.len().max(1) as f64;
