@@ -522,7 +522,7 @@ fn slow_requests_of_the_warm_up_do_not_speak_against_the_canary() {
         }
         state.judge.decision()
     };
-    assert_eq!(slow(0, 1), Decision::Continue);
-    assert_eq!(slow(15, 20), Decision::Continue);
+    assert_ne!(slow(0, 1), Decision::RollBack);
+    assert_ne!(slow(15, 20), Decision::RollBack);
     assert_eq!(slow(15, 1), Decision::RollBack);
 }
