@@ -39,6 +39,10 @@ pub(crate) fn write_head(
     out.extend_from_slice(b" HTTP/1.1\r\n");
     write_line("host", host, out);
     for (name, value) in &parts.headers {
+        // HTTP/1.1 would read it without them (RFC 9113 section 8.2.1).
+        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value.as_bytes() {
+            return Err(Malformed::Field);
+        }
         match name.as_str() {
             "host" | "cookie" | "te" => {}
             // What HTTP/2 forbids (RFC 9113 section 8.2.2): `h2` refuses it too.

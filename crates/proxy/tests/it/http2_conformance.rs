@@ -207,6 +207,18 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
             PROTOCOL_ERROR,
         ),
         (
+            "8.2.1: a value that begins with a space",
+            with(("x", " 1")),
+            End::Answer(400),
+        ),
+        (
+            "8.2.1: a value that ends with a tab",
+            with(("cookie", "a=1\t")),
+            End::Answer(400),
+        ),
+        ("8.2.1: a value with a space within", with(("x", "1 2")), OK),
+        ("8.2.1: an empty value", with(("x", "")), OK),
+        (
             "8.2.2: connection",
             with(("connection", "close")),
             PROTOCOL_ERROR,
