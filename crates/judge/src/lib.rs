@@ -10,8 +10,9 @@
 //! pure: no clock, no randomness, and logarithms from `libm`, compiled in rather than the platform's,
 //! so the same batches give the same bits on every machine ([`replay()`]).
 //!
-//! What speaks against a canary comes in families ([`Family`]): failures, latency, 4xx answers, requests that
-//! do not end, restarts, use of processor and memory. They share the risk of a false rollback by a weighted mean of e-values.
+//! What speaks against a canary comes in families ([`Family`]): failures, latency, 4xx answers,
+//! requests that do not end, restarts, and what its tasks use of processor and memory. They share the
+//! risk of a false rollback by a weighted mean of e-values.
 
 pub mod arm_test;
 mod bake;

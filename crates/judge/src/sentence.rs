@@ -173,7 +173,7 @@ fn uses_more(evidence: &Evidence, state: &State) -> String {
 fn multiple(canary: f64, stable: f64) -> String {
     match canary / stable {
         times if times < 1000.0 => format!("{times:.1} times"),
-        _ => "far more than".to_owned(),
+        _ => "many times".to_owned(),
     }
 }
 
