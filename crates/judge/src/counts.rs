@@ -189,6 +189,9 @@ pub struct Batch {
     /// What tasks used, where a driver tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Window>,
+    /// Since the batch before, where that is known. Where not, this one is taken to be of another moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Duration>,
 }
 
 impl Batch {

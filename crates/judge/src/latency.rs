@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Config,
-    counts::{Latencies, Level},
+    counts::{Batch, Latencies},
     reference::Recent,
     share::Share,
     slowdown::Slowdown,
@@ -27,9 +27,11 @@ pub(crate) struct Latency {
 
 impl Latency {
     /// Bets on what is new, by what is old; then the new is old.
-    pub(crate) fn absorb(&mut self, config: &Config, levels: &[Level]) {
+    pub(crate) fn absorb(&mut self, config: &Config, batch: &Batch) {
+        self.slowness.pass(batch.after);
         let mut by_share: BTreeMap<Share, Latencies> = BTreeMap::new();
-        for level in levels.iter().filter(|level| !level.latency.is_empty()) {
+        let levels = batch.levels.iter();
+        for level in levels.filter(|level| !level.latency.is_empty()) {
             by_share.entry(level.share).or_default().add(&level.latency);
         }
         if by_share.is_empty() {
@@ -69,13 +71,13 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::Latency;
-    use crate::{Bin, Config, Level, Share, Tally};
+    use crate::{Batch, Bin, Config, Level, Share, Tally};
 
-    fn level(share: Share) -> Level {
+    fn at(share: Share) -> Batch {
         let mut level = Level::new(share, Tally::default());
         level.latency.canary.add(Bin::of_micros(50_000), 1);
         level.latency.stable.add(Bin::of_micros(50_000), 1);
-        level
+        Batch::of(level)
     }
 
     #[test]
@@ -84,13 +86,13 @@ mod tests {
         let mut latency = Latency::default();
         assert!(latency.is_certified(&config));
         for share in [Share::NONE, Share::ALL] {
-            latency.absorb(&config, &[level(share)]);
+            latency.absorb(&config, &at(share));
         }
         assert!(latency.is_certified(&config), "there was no coin yet");
         let mut withheld = latency.clone();
         withheld.withhold();
         assert!(!withheld.is_certified(&config));
-        latency.absorb(&config, &[level(Share::new(1, 2).unwrap())]);
+        latency.absorb(&config, &at(Share::new(1, 2).unwrap()));
         assert!(!latency.is_certified(&config));
     }
 }

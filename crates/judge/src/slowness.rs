@@ -20,9 +20,12 @@
 //!
 //! A canary may be slower by what is tolerated: its latencies are reduced by that before they are looked at.
 //!
-//! A task that stalls is one event, however many requests wait for its end. So each bet wins at most `1 / w` at
-//! a look, the most that the coin of a single request can bring; a bet that wins less than it could is still a
-//! bet. A canary that is slower in earnest is so at the next look too.
+//! A task that stalls is one event, however many requests wait for its end. So within half a second, in which
+//! those who waited are heard of, each bet wins at most `1 / w`, the most that the coin of a single request can
+//! bring, and no more than 4: a version stalls as often at a small share as at a large one. A bet that wins less
+//! than it could is still a bet, and a canary that is slower in earnest is so in the next half second too.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,14 +49,14 @@ pub struct Alternative {
 /// What is supposed, with weights that add up to 1: all requests a little slower, or few a lot.
 const ALTERNATIVES: [(f64, f64, f64); 11] = [
     (0.04, 1.0, 1.05),
-    (0.32, 1.0, 1.1),
-    (0.08, 1.0, 1.2),
-    (0.08, 1.0, 1.5),
-    (0.08, 1.0, 3.0),
+    (0.35, 1.0, 1.1),
+    (0.03, 1.0, 1.2),
+    (0.06, 1.0, 1.5),
+    (0.06, 1.0, 3.0),
     (0.06, 0.2, 2.0),
     (0.06, 0.1, 5.0),
-    (0.06, 0.02, 3.0),
-    (0.14, 0.01, 10.0),
+    (0.04, 0.02, 3.0),
+    (0.22, 0.01, 10.0),
     (0.04, 0.003, 10.0),
     (0.04, 0.01, 100.0),
 ];
@@ -63,9 +66,40 @@ const ALTERNATIVES: [(f64, f64, f64); 11] = [
 pub(crate) struct Slowness {
     /// The evidence for each of [`ALTERNATIVES`].
     log_es: [Nats; ALTERNATIVES.len()],
+    #[serde(default, skip_serializing_if = "Window::is_new")]
+    window: Window,
+}
+
+/// The one that is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Window {
+    open_for: Duration,
+    /// The evidence that came in it.
+    log_es: [Nats; ALTERNATIVES.len()],
+}
+
+impl Window {
+    const LENGTH: Duration = Duration::from_millis(500);
+
+    /// What a bet may win in it, times what it was.
+    const MOST: f64 = 4.0;
+
+    fn is_new(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Slowness {
+    /// Notes the time since the last bets. An unknown one is long enough.
+    pub(crate) fn pass(&mut self, time: Option<Duration>) {
+        let time = time.unwrap_or(Window::LENGTH);
+        self.window.open_for = self.window.open_for.saturating_add(time);
+        if self.window.open_for >= Window::LENGTH {
+            self.window = Window::default();
+        }
+    }
+
     /// Bets on requests that ended while one share was in force.
     pub(crate) fn absorb(
         &mut self,
@@ -78,8 +112,9 @@ impl Slowness {
         let canary = reference.by_cell(&canary);
         let stable = reference.by_cell(&latencies.stable);
         let share = share.as_f64();
-        let most = -libm::log(share);
-        for (log_e, (_, part, times)) in self.log_es.iter_mut().zip(ALTERNATIVES) {
+        let most = libm::log(share.recip().min(Window::MOST));
+        let evidence = self.log_es.iter_mut().zip(&mut self.window.log_es);
+        for ((log_e, in_window), (_, part, times)) in evidence.zip(ALTERNATIVES) {
             let mut sum = 0.0;
             for (cell, ratio) in reference.ratios(part, times).into_iter().enumerate() {
                 let requests = canary[cell] + stable[cell];
@@ -90,7 +125,9 @@ impl Slowness {
                     sum -= requests as f64 * libm::log(1.0 + share * (ratio - 1.0));
                 }
             }
-            log_e.add(sum.min(most));
+            let sum = sum.min(most - in_window.get());
+            log_e.add(sum);
+            in_window.add(sum);
         }
     }
 

@@ -70,7 +70,7 @@ impl State {
             self.remember(level.tally);
             self.share = Some(level.share);
         }
-        self.latency.absorb(config, &batch.levels);
+        self.latency.absorb(config, batch);
         for &restarts in &batch.restarts {
             self.note_restarts(restarts);
         }

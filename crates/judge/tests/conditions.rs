@@ -235,7 +235,7 @@ fn requests_that_name_their_version_are_left_out() {
 /// both arms are left out. Naive: they are not.
 #[test]
 fn latencies_of_the_warm_up_are_left_out_by_a_rule_fixed_beforehand() {
-    const WARM_UP: usize = 5;
+    const WARM_UP: usize = 10;
     assert_matters(|random, how| {
         let rounds = (0..30).map(|round| {
             let is_cold = round < WARM_UP;

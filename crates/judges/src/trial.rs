@@ -4,7 +4,8 @@
 //! A share takes [`EFFECT`] to be in force after the rule has set it, and a request is known to the rule a
 //! scenario's `delay` after it ended. What a bad canary costs counts until the rollback is in force.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use judge::BasisPoints;
 
@@ -38,6 +39,32 @@ pub(crate) struct Seen {
     pub(crate) failed: bool,
     pub(crate) millis: f64,
 }
+
+/// On its way to the rule; the first to arrive is the greatest.
+struct Report {
+    arrives: f64,
+    seen: Seen,
+}
+
+impl Ord for Report {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.arrives.total_cmp(&self.arrives)
+    }
+}
+
+impl PartialOrd for Report {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Report {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Report {}
 
 /// What a rule makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +120,7 @@ struct Trial<'a> {
     log: Log<'a>,
     routing: Routing,
     /// On their way to the rule.
-    reports: VecDeque<Seen>,
+    reports: BinaryHeap<Report>,
     next_look: f64,
     /// What was decided, and from when it is in force.
     decided: Option<(Ending, f64)>,
@@ -110,7 +137,7 @@ impl<'a> Trial<'a> {
             scenario,
             log: Log::new(scenario, seed),
             routing: Routing::new(scenario.proxies, first),
-            reports: VecDeque::new(),
+            reports: BinaryHeap::new(),
             next_look: rule.period(),
             rule,
             decided: None,
@@ -151,7 +178,7 @@ impl<'a> Trial<'a> {
                 self.users.touch(request.user);
             }
             if request.reported {
-                self.reports.push_back(Seen {
+                let seen = Seen {
                     at: request.at,
                     canary,
                     share,
@@ -160,6 +187,10 @@ impl<'a> Trial<'a> {
                     user: request.user,
                     failed: end.failed,
                     millis: end.millis,
+                };
+                self.reports.push(Report {
+                    arrives: request.at + end.millis / 1000.0 + self.scenario.delay,
+                    seen,
                 });
             }
         }
@@ -168,18 +199,16 @@ impl<'a> Trial<'a> {
     /// Lets the rule hear and look until an instant.
     fn catch_up(&mut self, until: f64) {
         while self.decided.is_none() {
-            let arrival = self
-                .reports
-                .front()
-                .map_or(f64::INFINITY, |seen| seen.at + self.scenario.delay);
+            let next = self.reports.peek();
+            let arrival = next.map_or(f64::INFINITY, |report| report.arrives);
             if arrival.min(self.next_look) > until {
                 return;
             }
             if arrival <= self.next_look {
                 let at_once = self
                     .reports
-                    .pop_front()
-                    .is_some_and(|seen| self.rule.see(&seen));
+                    .pop()
+                    .is_some_and(|report| self.rule.see(&report.seen));
                 if at_once {
                     self.look(arrival);
                 }

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use crate::{BasisPoints, Bin, Config, Latencies, Level, Tally, latency::Latency};
+use crate::{BasisPoints, Batch, Bin, Config, Latencies, Level, Tally, latency::Latency};
 
 /// A median of 50 ms, log-normal with a standard deviation of 0.6.
 fn latency(random: &mut Xoshiro256PlusPlus, times: f64) -> Bin {
@@ -48,7 +50,7 @@ fn run(
             latency: latencies,
             ..Level::new(share.into(), Tally::default())
         };
-        state.absorb(&config, &[level]);
+        state.absorb(&config, &Batch::of(level));
         seen.log_e = state.slowness.log_e();
         seen.bound = state.slowdown.bound();
         if stop_at_bound && seen.bound.is_some_and(|bound| bound <= 0.5) {
@@ -106,22 +108,57 @@ fn a_canary_that_is_no_slower_is_rarely_called_slow_and_soon_proved_fast() {
     assert!(proved[50] <= 2000, "{}", proved[50]);
 }
 
-#[test]
-fn a_stall_of_the_canary_is_one_event() {
+/// What a stall of half of the canary's requests adds to the evidence, in each of `looks` looks so long `after`
+/// another.
+fn won(share: u32, looks: usize, after: Option<Duration>) -> Vec<f64> {
     let config = Config::default();
-    let share = BasisPoints::new(5000).into();
-    let look = |canary_micros| {
-        let mut level = Level::new(share, Tally::default());
-        level.latency.canary.add(Bin::of_micros(canary_micros), 500);
-        level.latency.stable.add(Bin::of_micros(50_000), 500);
-        [level]
+    let look = |slow, after| {
+        let mut level = Level::new(BasisPoints::new(share).into(), Tally::default());
+        level.latency.canary.add(Bin::of_micros(50_000), 500 - slow);
+        level.latency.canary.add(Bin::of_micros(400_000), slow);
+        level.latency.stable.add(Bin::of_micros(50_000), 5000);
+        Batch {
+            after,
+            ..Batch::of(level)
+        }
     };
     let mut state = Latency::default();
-    state.absorb(&config, &look(50_000));
-    for stalls in 1..=20 {
+    state.absorb(&config, &look(0, None));
+    // The first begins a window.
+    let since = [None].into_iter().chain(std::iter::repeat(after));
+    let won = since.take(looks).map(|after| {
         let before = state.slowness.log_e();
-        state.absorb(&config, &look(400_000));
-        let won = state.slowness.log_e() - before;
-        assert!((0.5..0.6932).contains(&won), "{won} by stall {stalls}");
+        state.absorb(&config, &look(250, after));
+        state.slowness.log_e() - before
+    });
+    won.collect()
+}
+
+#[test]
+fn a_stall_of_the_canary_is_one_event() {
+    for (share, most) in [(5000, 2.0_f64), (2500, 4.0), (500, 4.0), (10, 4.0)] {
+        let won = won(share, 20, None);
+        assert!(won.iter().all(|&won| won < most.ln() + 1e-3), "{won:?}");
+        assert!(won[19] > 0.9 * most.ln(), "{won:?} at {share}");
     }
+}
+
+#[test]
+fn looks_of_one_moment_win_once() {
+    let after = |millis| won(500, 7, Some(Duration::from_millis(millis)));
+    let wins = |millis| {
+        let won = after(millis);
+        won.iter().map(|&won| won > 0.5).collect::<Vec<_>>()
+    };
+    assert_eq!(wins(0), [true, false, false, false, false, false, false]);
+    assert_eq!(wins(200), [true, false, false, true, false, false, true]);
+    assert_eq!(wins(300), [true, false, true, false, true, false, true]);
+    assert_eq!(wins(500), [true; 7]);
+}
+
+#[test]
+fn what_is_supposed_weighs_one() {
+    let sum: f64 = super::ALTERNATIVES.iter().map(|(weight, ..)| weight).sum();
+    // To the last bit: where no latency is known the evidence is none.
+    assert_eq!(sum, 1.0);
 }

@@ -1,8 +1,8 @@
 //! Serin's judge, fed as the server feeds it: counts and latencies by arm and share, header-forced requests
 //! left out, of a sticky user only the first success and the first failure, and no latencies of the warm-up.
 //!
-//! It looks once a second or every ten requests, and after every failure of the canary for a rollback: the
-//! evidence of failures rises at no other time.
+//! It looks once a second or every ten requests, as often as the server where that matters, and after every
+//! failure of the canary for a rollback: the evidence of failures rises at no other time.
 //! Shares are moved as the release planner moves them (`crates/release/src/planner.rs`).
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -17,9 +17,11 @@ use crate::trial::{Look, Rule, Seen, effect_on};
 /// The rate of requests is measured over this long, as the server does.
 const RATE_WINDOW: f64 = 3.0;
 
-/// Seconds between looks: at least this, and longer where fewer than ten requests come in that time. The server
-/// looks five times a second; looking less only takes longer.
+/// Seconds between looks: at least this, and longer where fewer than ten requests come in that time.
 const TICK: f64 = 1.0;
+
+/// The server's: of latencies, less can be won in a window the oftener one looks.
+const SERVERS_TICK: f64 = 0.2;
 
 /// A share is left alone until it has had time to show in the evidence.
 const LEAST_TIME_AT_SHARE: f64 = 1.0;
@@ -83,7 +85,12 @@ impl Serin {
     }
 
     fn new(scenario: &Scenario, policy: Policy) -> Self {
-        let tick = TICK.max(10.0 / scenario.rate);
+        let tick = match policy {
+            Policy::Fixed => SERVERS_TICK,
+            _ if scenario.stalls.is_some() => SERVERS_TICK,
+            _ => TICK,
+        };
+        let tick = tick.max(10.0 / scenario.rate);
         Self {
             config: Config::default(),
             policy,
@@ -119,8 +126,10 @@ impl Serin {
         };
         levels.append(&mut self.heard);
         levels.sort_by_key(|level| level.share == in_force);
+        let after = if is_tick { self.tick } else { 0.0 };
         Batch {
             levels,
+            after: Some(Duration::from_secs_f64(after)),
             ..Batch::default()
         }
     }

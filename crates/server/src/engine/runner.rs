@@ -38,6 +38,7 @@ pub(super) async fn run(
     let mut seen = Seen {
         restarts: Restarts::default(),
         resources: Resources::default(),
+        noted_at: None,
         covered_at: engine.executor.ambient.now(),
     };
     let mut tick = tokio::time::interval(TICK);
@@ -76,6 +77,8 @@ pub(super) async fn run(
 struct Seen {
     restarts: Restarts,
     resources: Resources,
+    /// When evidence was written down last.
+    noted_at: Option<Timestamp>,
     covered_at: Timestamp,
 }
 
@@ -234,13 +237,16 @@ async fn note_evidence(
     if batch == Batch::default() {
         return Ok(());
     }
+    let now = engine.executor.ambient.now();
+    batch.after = seen.noted_at.map(|noted_at| now.since(noted_at));
     let noted = Event::Observed {
         batch,
         reports: evidence.reports.clone(),
     };
     let appended = engine.executor.append(release, noted).await;
-    if appended.is_err() {
-        engine.traffic.give_back(&split, evidence);
+    match appended {
+        Ok(()) => seen.noted_at = Some(now),
+        Err(_) => engine.traffic.give_back(&split, evidence),
     }
     appended
 }
