@@ -69,7 +69,7 @@ async fn whatever_goes_wrong_three_times_in_a_row_ejects() {
         nobody(),
     ] {
         let mut view = detecting(&[good.address, bad], LONG);
-        view.services[0].routes[0].timeouts.per_request = Some(Duration::from_millis(50));
+        view.services[0].routes[0].timeouts.per_request = Some(Duration::from_millis(500));
         let proxy = Proxy::running(&view).await;
         assert_eq!(
             failures(&proxy, 40).await,
