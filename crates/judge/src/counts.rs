@@ -62,6 +62,11 @@ impl Arm {
         self.failures.saturating_sub(self.server_errors)
     }
 
+    /// Requests that came to an end of their own: those that callers gave up tell nothing of it.
+    pub(crate) fn answers(&self) -> u64 {
+        self.requests().saturating_sub(self.cancelled)
+    }
+
     /// Requests of which any try failed, whether or not another one hid it.
     pub(crate) fn tried_in_vain(&self) -> u64 {
         self.failures.saturating_add(self.retried)
@@ -214,6 +219,23 @@ impl Batch {
 pub struct Cell {
     pub share: Share,
     pub tally: Tally,
+}
+
+impl Cell {
+    /// As if every request had failed of which any try did.
+    pub(crate) fn by_tries(self) -> Self {
+        let by_tries = |arm: Arm| Arm {
+            successes: arm.successes.saturating_sub(arm.retried),
+            failures: arm.tried_in_vain(),
+            ..Arm::default()
+        };
+        let Tally { canary, stable } = self.tally;
+        let tally = Tally {
+            canary: by_tries(canary),
+            stable: by_tries(stable),
+        };
+        Self { tally, ..self }
+    }
 }
 
 /// Everything counted so far, by share.

@@ -65,30 +65,34 @@ pub fn next_share(
     } else {
         current
     };
-    let cap = if state.families(config).lean_against_canary() {
+    let cap = if state.leans_against_canary(config) {
         exposure.cap.min(IN_DOUBT)
     } else {
         exposure.cap
     };
     let limit = cap.min(step);
-    let rungs = LADDER.into_iter().rev().map(BasisPoints::new);
+    let rungs = LADDER.into_iter().map(BasisPoints::new);
     let largest = (limit == exposure.cap).then_some(limit);
-    let mut shares = largest
-        .into_iter()
-        .chain(rungs.filter(|&rung| rung <= limit));
-    let affordable = shares.find(|&share| {
+    let shares: Vec<BasisPoints> = rungs
+        .filter(|&rung| rung <= limit && Some(rung) != largest)
+        .chain(largest)
+        .collect();
+    // The larger a share, the smaller the excess that must be excluded for it.
+    let affordable = shares.partition_point(|&share| {
         let excess = affordable_excess(exposure, share);
         excess >= 1.0 || state.excludes_excess(config, excess)
     });
+    let affordable = affordable.checked_sub(1).map(|last| shares[last]);
     affordable.map_or(BasisPoints::ONE, |share| share.max(BasisPoints::ONE))
 }
 
 /// Whether the canary is seen to answer: until then it may be dead, and the first share is what a dead one may
-/// have. A canary that hangs has no failures to show, but more requests under way than have ended.
+/// have. A canary that hangs has no failures to show, but too few answers, or more requests under way than have
+/// ended.
 fn is_alive(config: &Config, state: &State) -> bool {
     let canary = state.counts().total().canary;
     let under_way = canary.routed.saturating_sub(canary.requests());
-    under_way <= canary.requests() && state.excludes_excess(config, 1.0)
+    under_way <= canary.requests() && state.answers() && state.excludes_excess(config, 1.0)
 }
 
 /// The excess of failures at which this share, for as long as a verdict travels, costs what the budget allows.
@@ -203,6 +207,13 @@ mod tests {
         assert_eq!(next(&young(answers(0)), &slow, 1000), 1000);
         assert_eq!(next(&young(answers(9)), &slow, 1000), 1000);
         assert_eq!(next(&young(answers(19)), &slow, 1000), 2000);
+        // Where what is under way is not told.
+        let unknown = |successes| Arm {
+            successes,
+            ..Arm::default()
+        };
+        assert_eq!(next(&young(unknown(6)), &slow, 1000), 1000);
+        assert_eq!(next(&young(unknown(16)), &slow, 1000), 2000);
     }
 
     #[test]

@@ -130,17 +130,18 @@ impl Families {
         log_mean(self.0.iter().map(|family| (family.weight, family.log_e)))
     }
 
-    /// Whether any of them speaks against the canary: failures at all, the others by more than they do now
-    /// and then while nothing is wrong.
-    pub(crate) fn lean_against_canary(&self) -> bool {
+    /// Those that speak against the canary: failures at all, the others by more than they do now and then while
+    /// nothing is wrong.
+    pub(crate) fn against_canary(&self) -> impl Iterator<Item = Family> + '_ {
         const NOW_AND_THEN: f64 = 1.0;
-        self.0.iter().any(|evidence| {
+        let speaks = |evidence: &&FamilyEvidence| {
             let limit = match evidence.family {
                 Family::Failures => 0.0,
                 _ => NOW_AND_THEN,
             };
             evidence.weight > 0.0 && evidence.log_e > limit
-        })
+        };
+        self.0.iter().filter(speaks).map(|evidence| evidence.family)
     }
 
     /// The family that carries most of the evidence.

@@ -169,6 +169,11 @@ impl Resources {
         self.windows == 0
     }
 
+    /// Whether the canary used more than is allowed in the last window.
+    pub(crate) fn exceed(&self) -> bool {
+        self.processor.last || self.memory.last
+    }
+
     pub(crate) fn log_e(&self) -> f64 {
         let halves = [(0.5, self.processor.log_e()), (0.5, self.memory.log_e())];
         log_mean(halves.into_iter())

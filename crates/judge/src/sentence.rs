@@ -238,6 +238,8 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
         seen.push_str(&format!(" and {retried} needed another try"));
     }
     let proof = format!("prove that {}", unproved(evidence, config));
+    // So few requests fail as often by chance.
+    let too_early = evidence.canary.interval.low < evidence.stable.share + evidence.allowed_excess;
     match evidence.missing {
         _ if state.share().is_none_or(|share| share.as_f64() == 0.0) => {
             format!("{seen}; the canary gets no traffic now")
@@ -245,6 +247,11 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
         _ if evidence.unused > 0 => format!(
             "{seen}; {} requests give no evidence, too many different shares were set",
             grouped(evidence.unused)
+        ),
+        Some(0) if !state.answers() => format!(
+            "{seen}, few enough to {proof}, but callers had {} answers of it where its share explains {:.0}",
+            grouped(total.canary.answers()),
+            state.answers_explained(),
         ),
         Some(0) => format!(
             "{seen}, few enough to {proof}, but the evidence leans against the canary ({})",
@@ -257,6 +264,11 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
         None if evidence.log_certificate >= evidence.promotion_threshold => {
             format!("{seen}; not on the way to {proof}")
         }
+        None if too_early => format!(
+            "{seen} ({}, stable {}): too early to tell whether it is worse",
+            percent(evidence.canary.share),
+            percent(evidence.stable.share),
+        ),
         None => format!(
             "{seen} ({}, stable {}): no proof yet that it is worse, too many to {proof}",
             percent(evidence.canary.share),

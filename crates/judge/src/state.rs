@@ -15,8 +15,8 @@ use crate::{
     arm_test::BadEvents,
     certificate,
     config::Config,
-    counts::{Batch, Counts, Tally},
-    family::{self, Families},
+    counts::{Batch, Cell, Counts, Tally},
+    family::{self, Families, Family},
     guard,
     interval::interval,
     latency::Latency,
@@ -167,6 +167,30 @@ impl State {
         certificate::log_e(self.counts.cells(), excess) >= config.promotion_threshold()
     }
 
+    /// Whether the canary gives about half the answers, or more, that its share gives it. One that gives none has
+    /// no failures to show either, and the stable version's answers would speak for both.
+    pub(crate) fn answers(&self) -> bool {
+        let given: f64 = self
+            .split()
+            .map(|cell| cell.tally.canary.answers() as f64)
+            .sum();
+        given >= 0.5 * self.answers_explained()
+    }
+
+    /// How many answers the canary should have given by its shares.
+    pub(crate) fn answers_explained(&self) -> f64 {
+        self.split()
+            .map(|Cell { share, tally }| {
+                let answers = tally.canary.answers() as f64 + tally.stable.answers() as f64;
+                share.as_f64() * answers
+            })
+            .sum()
+    }
+
+    fn split(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.counts.cells().filter(|cell| cell.share.is_split())
+    }
+
     /// Why nothing may be promoted now, nor the share rise, though the canary is not to blame.
     pub(crate) fn hold(&self, config: &Config) -> Option<Hold> {
         /// A thousand to one: nobody loses much by a hold.
@@ -190,10 +214,34 @@ impl State {
     /// Waiting is always allowed: the certificates are as valid at a later look. So it also waits while the
     /// odds are against the canary, which catches regressions smaller than the allowed ones.
     fn is_certifiable(&self, config: &Config) -> bool {
-        self.log_e_for(config) >= config.promotion_threshold()
+        self.answers()
+            && self.log_e_for(config) >= config.promotion_threshold()
             && self.latency.is_certified(config)
-            && !self.families(config).lean_against_canary()
+            && !self.leans_against_canary(config)
             && self.hold(config).is_none()
+    }
+
+    /// Whether any family speaks against the canary now. Failures do until an excess is excluded that nobody would
+    /// mind: else a single one, which a service without failures never makes up for, would hold a release for good.
+    /// What its tasks use speaks only while it is too much: what they used before nobody minds any more.
+    pub(crate) fn leans_against_canary(&self, config: &Config) -> bool {
+        self.families(config)
+            .against_canary()
+            .any(|family| match family {
+                Family::Failures => !self.excess_is_negligible(config),
+                Family::Resources => self.resources.exceed(),
+                _ => true,
+            })
+    }
+
+    /// Of failures that callers saw, and of those that other tries hid.
+    fn excess_is_negligible(&self, config: &Config) -> bool {
+        /// Of the allowed excess.
+        const NEGLIGIBLE: f64 = 0.1;
+        let excess = NEGLIGIBLE * config.allowed_excess;
+        let by_tries = self.counts.cells().map(Cell::by_tries);
+        self.excludes_excess(config, excess)
+            && certificate::log_e(by_tries, excess) >= config.promotion_threshold()
     }
 
     fn note_restarts(&mut self, new: BadEvents) {

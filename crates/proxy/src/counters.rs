@@ -309,11 +309,15 @@ impl Tally {
         }
         if let Some((users, user)) = self.cell.users.as_ref().zip(self.user) {
             let mut news = self.cell.arms[self.arm].users.borrow_mut();
-            if outcome.is_failure() {
-                news.failed.extend(users.failed(user).then_some(user));
-            } else {
-                news.served
-                    .extend(users.served(user, self.arm).then_some(user));
+            match outcome {
+                // Whoever left was neither served nor failed.
+                Outcome::Cancelled => {}
+                _ if outcome.is_failure() => {
+                    news.failed.extend(users.failed(user).then_some(user));
+                }
+                _ => news
+                    .served
+                    .extend(users.served(user, self.arm).then_some(user)),
             }
         }
     }
@@ -519,6 +523,7 @@ mod tests {
             (&after, 8, Outcome::Success),
             (&before, 8, Outcome::ClientError),
             (&after, 9, Outcome::ServerError),
+            (&before, 10, Outcome::Cancelled),
         ] {
             cell.count(1, Some(user), now).end(outcome, now);
         }

@@ -146,6 +146,8 @@ impl Traffic {
         let mut inner = self.lock();
         let dismissed = inner.pending.remove(split);
         inner.answers.remove(split);
+        // They would be no news to the next release.
+        inner.users.remove(split);
         drop(inner);
         drop(dismissed);
     }
@@ -459,6 +461,24 @@ mod tests {
             ]);
         }
         assert_eq!(tallies, [[(1, 0), (1, 2)], [(0, 0), (1, 1)]]);
+    }
+
+    /// As when a version that was rolled back is released again under its tag.
+    #[test]
+    fn a_release_that_ended_takes_its_users_with_it() {
+        let traffic = Traffic::default();
+        for attempt in 1..=2 {
+            traffic.judge("s", &BTreeMap::new());
+            let told = kept([("vanilla", &[], &[]), ("epoch", &[7], &[8])]);
+            traffic.add([told], None, Timestamp::from_millis(0));
+            let tally = traffic.take_evidence("s", "epoch").batch.levels[0].tally;
+            assert_eq!(
+                (tally.canary.successes, tally.canary.failures),
+                (1, 1),
+                "{attempt}"
+            );
+            traffic.dismiss("s");
+        }
     }
 
     #[test]

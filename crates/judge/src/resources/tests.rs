@@ -211,6 +211,19 @@ fn nothing_is_promoted_while_the_canary_uses_more() {
 }
 
 #[test]
+fn what_the_canary_used_before_holds_nothing() {
+    let mut state = State::default();
+    let config = Config::default();
+    let mut leans = |mib| {
+        let next = window(used(200, 100, mib), used(200, 100, 100));
+        state.absorb(&config, &batch(next));
+        state.leans_against_canary(&config)
+    };
+    let leaning = [300, 300, 300, 300, 300, 100].map(&mut leans);
+    assert_eq!(leaning[4..], [true, false]);
+}
+
+#[test]
 fn what_is_allowed_is_the_owners_to_say() {
     let config = |allowed_growth| {
         Config::new(Settings {

@@ -83,6 +83,62 @@ fn promotion_waits_while_the_odds_are_against_the_canary() {
     );
 }
 
+/// A service without failures of its own never makes up for one.
+#[test]
+fn a_single_failure_does_not_hold_a_release_for_good() {
+    let mut state = State::default();
+    let decision = absorb(&mut state, level(1, 10, [2_000, 1], [18_000, 0]));
+    assert_eq!(decision, Decision::Continue);
+    let mut requests = 2_000;
+    while absorb(&mut state, level(1, 10, [1_000, 0], [9_000, 0])) == Decision::Continue {
+        requests += 1_000;
+        assert!(requests < 50_000);
+    }
+    assert_eq!(state.decision(), Decision::Promote);
+    assert!(state.families(&Config::default()).against_canary().count() == 1);
+}
+
+#[test]
+fn tries_that_fail_hold_it_longer_than_those_that_callers_see() {
+    let mut state = State::default();
+    let mut level = level(1, 10, [30_000, 0], [270_000, 0]);
+    level.tally.canary.retried = 75;
+    level.tally.stable.retried = 450;
+    assert_eq!(absorb(&mut state, level), Decision::Continue);
+}
+
+/// The stable version's answers must not speak for a canary that gives none.
+#[test]
+fn a_canary_without_answers_is_not_certified() {
+    let certified = |canary| {
+        let mut state = State::default();
+        let decision = absorb(&mut state, level(1, 10, [canary, 0], [20_000, 0]));
+        let sentence = state.verdict(&Config::default()).sentence;
+        (decision == Decision::Promote, sentence)
+    };
+    assert!(certified(2_200).0 && certified(1_300).0);
+    let (is_certified, sentence) = certified(900);
+    assert!(!is_certified);
+    assert_eq!(
+        sentence,
+        "0 of 900 canary requests failed, few enough to prove that it fails less than 0.5 points more often, \
+         but callers had 900 answers of it where its share explains 2090"
+    );
+    assert!(!certified(0).0);
+}
+
+#[test]
+fn callers_who_left_had_no_answer() {
+    let mut state = State::default();
+    let mut level = level(1, 10, [2_200, 0], [20_000, 0]);
+    level.tally.canary.cancelled = 1_500;
+    level.tally.stable.cancelled = 13_500;
+    let patient = absorb(&mut state, level.clone());
+    assert_eq!(patient, Decision::Promote, "they leave both versions");
+    level.tally.canary.cancelled = 2_200;
+    assert_ne!(absorb(&mut State::default(), level), Decision::Promote);
+}
+
 #[test]
 fn an_incident_of_both_versions_promotes_nothing() {
     let mut state = State::default();

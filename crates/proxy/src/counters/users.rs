@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-/// Of each list; about 300 KiB where both are full.
-const MOST: usize = 8192;
+/// Of each list: as many as the server counts. About 3 MiB where both are full.
+const MOST: usize = 65_536;
 
 #[derive(Debug, Default)]
 pub(super) struct Users {
