@@ -260,6 +260,8 @@ impl Executor {
             }
             draft.remove(&node)
         })?;
+        // From here on nobody goes back to what left, whatever happens before the end.
+        let change = note_stable(change, &release.state);
         let event = Event::Left {
             virtual_node: node.name().to_owned(),
         };
@@ -295,11 +297,11 @@ impl Executor {
         outcome: Outcome,
         reason: &str,
     ) -> Result<(), Error> {
-        let mut change = Change::new();
-        if let (Outcome::Promoted, Some(version)) = (outcome, &release.state.version) {
-            let stream = stable_stream(&release.state.request.service);
-            change = change.append(stream, serde_json::json!(version));
-        }
+        // Where nothing had to leave.
+        let change = match release.state.left {
+            true => Change::new(),
+            false => note_stable(Change::new(), &release.state),
+        };
         let event = Event::Ended {
             outcome,
             reason: reason.to_owned(),
@@ -389,6 +391,18 @@ impl Executor {
 /// Where a service's stable versions are written down, the last one last.
 pub fn stable_stream(service: &str) -> String {
     format!("stable/{service}")
+}
+
+/// Writes down the version that serves from now on, if that is the new one.
+fn note_stable(change: Change, state: &State) -> Change {
+    let promoted = state.decided.as_ref().map(|decided| decided.ending) == Some(Ending::Promote);
+    match state.version.as_ref().filter(|_| promoted) {
+        Some(version) => change.append(
+            stable_stream(&state.request.service),
+            serde_json::json!(version),
+        ),
+        None => change,
+    }
 }
 
 /// The side that stays, if any, and the side that leaves.

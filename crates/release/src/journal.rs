@@ -31,6 +31,8 @@ pub enum Event {
     Requested {
         request: Box<Request>,
     },
+    /// A server goes on with it that had not begun it, or was away.
+    Resumed,
     /// A step that reaches outside the store is about to be performed.
     Began {
         step: String,

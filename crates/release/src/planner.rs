@@ -17,6 +17,9 @@ use crate::state::{Decided, State};
 
 pub use auto::LOOP_LATENCY;
 
+/// Proxies come back to a server within this time, and tell what is under way: until then it sees less than there is.
+const COME_BACK: Duration = Duration::from_secs(10);
+
 /// What the planner sees of the world outside the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,7 +121,7 @@ fn advance(state: &State, world: &World, now: Timestamp) -> Plan {
         return Step::StartTasks.because(format!("starting the tasks of {}", version.tag));
     };
     if !state.healthy {
-        return admit_when_healthy(state, world, now.since(started_at));
+        return admit_when_healthy(state, world, now.since(state.seen_since(started_at)));
     }
     if state.request.baseline.is_none() {
         return Step::Decide(Ending::Promote).because("the service's first version");
@@ -156,7 +159,7 @@ fn admit_when_healthy(state: &State, world: &World, waited: Duration) -> Plan {
 }
 
 fn follow_policy(state: &State, world: &World, now: Timestamp) -> Plan {
-    let waited = now.since(state.share_since);
+    let waited = now.since(state.seen_since(state.share_since));
     match &state.request.policy {
         Policy::Manual => Step::Wait.because(format!("at {}; waiting for orders", state.share)),
         Policy::Steps {
@@ -173,7 +176,7 @@ fn follow_policy(state: &State, world: &World, now: Timestamp) -> Plan {
                 None => Step::SetShare(next).because("the next step of the policy"),
             }
         }
-        Policy::Auto { mode, max_share } => auto::follow(state, world, waited, *mode, *max_share),
+        Policy::Auto { mode, max_share } => auto::follow(state, world, now, *mode, *max_share),
     }
 }
 
@@ -226,9 +229,9 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
         return Step::Finish(outcome).because(why);
     };
     if !state.left {
-        let drained = world.settled && world.in_flight == 0;
-        if !drained && now.since(idle_since(state, decided)) < state.request.limits.drain_timeout.0
-        {
+        let drained = world.settled && world.in_flight == 0 && proxies_are_back(state, now);
+        let waited = now.since(state.seen_since(idle_since(state, decided)));
+        if !drained && waited < state.request.limits.drain_timeout.0 {
             return Step::Wait.because(format!(
                 "{} requests are still in flight on {}",
                 world.in_flight, leaves.tag
@@ -240,6 +243,13 @@ fn wind_up(state: &State, decided: &Decided, world: &World, now: Timestamp) -> P
         return Step::Retire.because(format!("{} is out of the mesh", leaves.tag));
     }
     Step::Finish(outcome).because(why)
+}
+
+/// Whether the proxies of before a restart have had the time to come back.
+fn proxies_are_back(state: &State, now: Timestamp) -> bool {
+    state
+        .resumed_at
+        .is_none_or(|resumed_at| now.since(resumed_at) >= COME_BACK)
 }
 
 /// Since when the side that leaves has nothing more to do: while the new version is watched, requests that name

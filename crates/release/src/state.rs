@@ -35,6 +35,10 @@ pub struct State {
     pub coverage: Coverage,
     /// The last report of each remote proxy that is among the evidence.
     pub reports: BTreeMap<String, u64>,
+    /// When a server last went on with it.
+    pub resumed_at: Option<Timestamp>,
+    /// When something happened last.
+    pub latest: Timestamp,
     /// When the canary first got traffic.
     pub exposed_at: Option<Timestamp>,
     pub decided: Option<Decided>,
@@ -101,6 +105,8 @@ impl State {
             share_requests: 0,
             held: false,
             pending: None,
+            resumed_at: None,
+            latest: at,
             exposed_at: None,
             decided: None,
             baking: None,
@@ -114,6 +120,7 @@ impl State {
         let at = record.at;
         match &record.event {
             Event::Requested { .. } | Event::Began { .. } => {}
+            Event::Resumed => self.resume(at),
             Event::Built { version } => self.version = Some(version.clone()),
             Event::Joined { virtual_node } => self.virtual_node = Some(virtual_node.clone()),
             Event::TasksStarted => self.tasks_started_at = Some(at),
@@ -167,6 +174,20 @@ impl State {
                 });
             }
         }
+        self.latest = at;
+    }
+
+    /// While no server was there nobody watched a promoted version.
+    fn resume(&mut self, at: Timestamp) {
+        self.resumed_at = Some(at);
+        if let Some(baking) = &mut self.baking {
+            baking.until = later(baking.until, at.since(self.latest));
+        }
+    }
+
+    /// Since when a server has seen what began then: what happened while none was there, nobody knows.
+    pub fn seen_since(&self, begun: Timestamp) -> Timestamp {
+        self.resumed_at.map_or(begun, |at| at.max(begun))
     }
 
     /// Only with a record to compare with, and with somebody to go back to.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use fuse::{Crash, Fuse, Moment};
 use model::{ResourceId, Shares, Spec};
-use release::executor::stable_stream;
+use release::executor::{Release, stable_stream};
 use release::journal::{Event, Outcome, Record, Version};
 use release::{Executor, Manifest, ReleaseId, State, Step, plan};
 use store::{Memory, Store};
@@ -184,17 +184,46 @@ impl Server {
                     "nothing fails but what was killed: {error:?}"
                 );
                 executor = self.executor();
-                release = executor.resume(id.clone()).await.unwrap();
+                release = self.come_back(&executor, &id).await;
             }
         }
         panic!("{id} does not end: {:?}", release.state);
+    }
+
+    /// Begins as a server does that finds a release under way.
+    async fn come_back(&self, executor: &Executor, id: &ReleaseId) -> Release {
+        let stable = self.stable().await.pop();
+        let of_service: Vec<_> = stable
+            .iter()
+            .map(|version| (SERVICE.to_owned(), version.clone()))
+            .collect();
+        executor.prepare(&of_service).await.unwrap();
+        if let Some(version) = &stable {
+            let actuator = &executor.actuator;
+            actuator.start_tasks(SERVICE, version, 3).await.unwrap();
+        }
+        let mut release = executor.resume(id.clone()).await.unwrap();
+        if release.state.ended.is_none() {
+            executor.append(&mut release, Event::Resumed).await.unwrap();
+        }
+        release
+    }
+
+    /// The stable versions that were written down, the last one last.
+    async fn stable(&self) -> Vec<Version> {
+        let stream = stable_stream(SERVICE);
+        let entries = self.store.journal(&stream, 0).await.unwrap();
+        entries
+            .into_iter()
+            .map(|entry| serde_json::from_value(entry.body).unwrap())
+            .collect()
     }
 
     /// Evidence, plan, step; time passes when there is nothing to do.
     async fn turn(
         &self,
         executor: &Executor,
-        release: &mut release::executor::Release,
+        release: &mut Release,
         failures: FailureRates,
     ) -> Result<(), release::executor::Error> {
         let now = self.clock.time();
@@ -228,11 +257,7 @@ impl Server {
     }
 
     async fn remains(&self, outcome: Outcome) -> Remains {
-        let stable = self
-            .store
-            .journal(&stable_stream(SERVICE), 0)
-            .await
-            .unwrap();
+        let stable = self.stable().await;
         let parts = |resource: &Arc<model::Resource>| {
             let model::Resource {
                 id,
@@ -247,10 +272,7 @@ impl Server {
             outcome,
             mesh: self.store.snapshot().iter().map(parts).collect(),
             running: self.fleet.running(),
-            stable: stable
-                .into_iter()
-                .map(|entry| serde_json::from_value::<Version>(entry.body).unwrap().tag)
-                .collect(),
+            stable: stable.into_iter().map(|version| version.tag).collect(),
         }
     }
 }

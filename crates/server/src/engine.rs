@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use compute::{Driver, Fleet};
 use proxy::DataPlane;
 use release::executor::{Release, stable_stream};
-use release::journal::{Order, Patch, Request, Version};
+use release::journal::{Event, Order, Patch, Request, Version};
 use release::{Executor, Manifest, ReleaseId, State};
 use store::Store;
 use tokio::sync::{mpsc, watch};
@@ -170,7 +170,10 @@ impl Engine {
                 tracing::error!(service, %fault, "could not start the tasks of the stable version");
             }
             if let Some(id) = self.releases(service).await?.pop() {
-                let release = self.executor.resume(id).await?;
+                let mut release = self.executor.resume(id).await?;
+                if release.state.ended.is_none() {
+                    self.executor.append(&mut release, Event::Resumed).await?;
+                }
                 self.run(release);
             }
             if self.stable(service).await?.is_none() && self.running(service).is_none() {

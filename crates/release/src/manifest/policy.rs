@@ -169,6 +169,15 @@ impl ReleaseSettings {
 
     /// The key and the broken rule, of the first that is broken.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
+        /// The judge tells twice as many shares apart: some are left for people to set.
+        const MOST_STEPS: usize = 32;
+        if self.steps.len() > MOST_STEPS {
+            let given = self.steps.len();
+            return Err((
+                "steps",
+                format!("has {given} steps, of at most {MOST_STEPS}"),
+            ));
+        }
         let rising = self.steps.windows(2).all(|pair| pair[0] < pair[1]);
         let ends = self.steps.last().is_some_and(|step| step.0 == Share::WHOLE)
             && self.steps.first().is_some_and(|step| step.0 > Share::ZERO);

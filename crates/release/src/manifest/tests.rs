@@ -62,6 +62,12 @@ fn bad_fields_are_refused_on_their_line() {
     }
 }
 
+/// So many of them, that rise to 100.
+fn percents(many: u32) -> String {
+    let percents: Vec<_> = (101 - many..=100).map(|each| each.to_string()).collect();
+    percents.join(", ")
+}
+
 #[test]
 fn rules_over_several_fields_name_the_field() {
     for (tail, field) in [
@@ -74,6 +80,10 @@ fn rules_over_several_fields_name_the_field() {
         (
             "    release: { steps: [5, 25] }\n",
             "services.crystal.release.steps",
+        ),
+        (
+            &format!("    release: {{ steps: [{}] }}\n", percents(33)),
+            "services.crystal.release.steps: has 33 steps, of at most 32",
         ),
         (
             "    release: { failure_budget: 0 }\n",

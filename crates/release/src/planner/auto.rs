@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use judge::{BasisPoints, Decision, Exposure};
-use model::Share;
+use model::{Share, Timestamp};
 
-use super::{Plan, Step, World};
+use super::{Plan, Step, World, proxies_are_back};
 use crate::journal::Ending;
 use crate::manifest::Mode;
 use crate::state::State;
@@ -27,7 +27,7 @@ const SAFEST: BasisPoints = BasisPoints::new(500);
 pub(super) fn follow(
     state: &State,
     world: &World,
-    waited: Duration,
+    now: Timestamp,
     mode: Mode,
     max_share: Share,
 ) -> Plan {
@@ -37,6 +37,10 @@ pub(super) fn follow(
         _ => None,
     };
     let why = match (verdict.decision, &lack) {
+        // Copies of others' requests prove much, but not that it serves callers.
+        (Decision::Promote, None) if state.share_requests == 0 => {
+            "good enough, but it has served no caller at this share".to_owned()
+        }
         (Decision::Promote, None) => {
             return Step::Decide(Ending::Promote).because(verdict.sentence);
         }
@@ -76,7 +80,9 @@ pub(super) fn follow(
             "the budget of {budget} extra failures allows no more now"
         ));
     }
-    let may_rise = state.share == Share::ZERO || waited >= LEAST_TIME_AT_SHARE;
+    let has_shown = now.since(state.share_since) >= LEAST_TIME_AT_SHARE;
+    // Without the proxies of before nobody knows what a share costs.
+    let may_rise = (state.share == Share::ZERO || has_shown) && proxies_are_back(state, now);
     if next > state.share && may_rise && verdict.hold.is_none() {
         let mut why = format!("within the budget of {budget} extra failures");
         if let Some(lack) = lack.filter(|_| u32::from(next.basis_points()) > SAFEST.get()) {

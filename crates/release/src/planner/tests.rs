@@ -1,3 +1,5 @@
+mod resumed;
+
 use std::time::Duration;
 
 use super::*;
@@ -213,6 +215,19 @@ fn auto_starts_small_grows_and_promotes_with_a_certificate() {
     assert_eq!(shares.first(), Some(&percent(7)));
     assert!(shares.is_sorted(), "{shares:?}");
     assert_eq!(shares.last(), Some(&percent(50)));
+}
+
+/// Mirrored requests are evidence under even weights, whatever the share is.
+#[test]
+fn copies_alone_promote_nothing() {
+    let mut state = admitted(auto());
+    happen(&mut state, 1, set(percent(5)));
+    happen(&mut state, 2, observed(percent(50), (3_000, 0), (3_000, 0)));
+    assert_eq!(state.judge.decision(), Decision::Promote);
+    let plan = plan(&state, &calm(), at(2));
+    assert_eq!(plan.step, Step::SetShare(percent(10)));
+    happen(&mut state, 3, observed(percent(5), (1, 0), (19, 0)));
+    assert_eq!(step(&state, &calm(), 3), Step::Decide(Ending::Promote));
 }
 
 #[test]

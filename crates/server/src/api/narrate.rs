@@ -43,6 +43,7 @@ fn sentence(event: &Event) -> String {
                 request.tag, request.service
             )
         }
+        Event::Resumed => "a server goes on with it".to_owned(),
         Event::Began { step } => format!("begin to {step}"),
         Event::Built { version } => format!("built {} ({})", version.tag, short(&version.digest)),
         Event::Joined { virtual_node } => format!("virtual node {virtual_node} joined the mesh"),
