@@ -92,6 +92,7 @@ impl<T> Default for Templates<T> {
 
 impl<T> Templates<T> {
     /// What is kept for the template of this request; `None` if it is a new one. Allocates nothing.
+    #[inline]
     pub fn find(&self, method: &str, path: &str) -> Option<&T> {
         let root = &self.roots[index_of(method)];
         segments(path)
@@ -189,6 +190,7 @@ impl<T: Leaf> Templates<T> {
 }
 
 impl<T> Node<T> {
+    #[inline]
     fn position(&self, segment: Segment<'_>) -> Option<usize> {
         let mut heads = self.heads.iter().enumerate();
         let found = heads.find(|&(index, head)| {
@@ -197,6 +199,7 @@ impl<T> Node<T> {
         found.map(|(index, _)| index)
     }
 
+    #[inline]
     fn child(&self, segment: Segment<'_>) -> Option<&Self> {
         match self.position(segment) {
             Some(index) => Some(&self.named[index]),
@@ -345,11 +348,13 @@ fn shown(path: &str) -> String {
     }
 }
 
+#[inline]
 fn segments(path: &str) -> impl Iterator<Item = Segment<'_>> {
     Segments::of(path).take(DEPTH)
 }
 
 /// Among [`METHODS`], or just behind them.
+#[inline]
 fn index_of(method: &str) -> usize {
     match method {
         "GET" => 0,

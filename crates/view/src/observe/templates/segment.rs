@@ -32,6 +32,7 @@ const CLASSES: [u8; 256] = {
 };
 
 /// Numbers, dates, UUIDs, digests, tokens, addresses; `v2`, `oauth2` and `us-east-1` are names.
+#[inline]
 pub(super) fn is_identifier(segment: &[u8]) -> bool {
     const MANY: usize = 5;
     let (mut digits, mut of_all) = (0, HEX | ALPHANUMERIC);
@@ -59,6 +60,7 @@ pub(super) struct Segment<'a> {
 
 impl Segment<'_> {
     /// Whether this is its name, which begins as it does.
+    #[inline]
     pub(super) fn is(self, name: &[u8]) -> bool {
         let length = self.bytes.len();
         name.len() == length && (length <= WORD || name[WORD..] == self.bytes[WORD..])
@@ -72,6 +74,7 @@ pub(super) struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
+    #[inline]
     pub(super) fn of(path: &'a str) -> Self {
         Self {
             path: path.as_bytes(),
