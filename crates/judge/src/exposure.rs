@@ -71,19 +71,29 @@ pub fn next_share(
         exposure.cap
     };
     let limit = cap.min(step);
-    let rungs = LADDER.into_iter().map(BasisPoints::new);
-    let largest = (limit == exposure.cap).then_some(limit);
-    let shares: Vec<BasisPoints> = rungs
-        .filter(|&rung| rung <= limit && Some(rung) != largest)
-        .chain(largest)
-        .collect();
-    // The larger a share, the smaller the excess that must be excluded for it.
-    let affordable = shares.partition_point(|&share| {
+    let is_affordable = |share: BasisPoints| {
         let excess = affordable_excess(exposure, share);
         excess >= 1.0 || state.excludes_excess(config, excess)
-    });
-    let affordable = affordable.checked_sub(1).map(|last| shares[last]);
-    affordable.map_or(BasisPoints::ONE, |share| share.max(BasisPoints::ONE))
+    };
+    let largest = match limit == exposure.cap {
+        true => limit,
+        false => rung_up_to(limit),
+    };
+    if is_affordable(largest) {
+        return largest.max(BasisPoints::ONE);
+    }
+    // The larger a share, the smaller the excess that must be excluded for it.
+    let smaller = LADDER.partition_point(|&rung| rung < largest.get());
+    let affordable =
+        LADDER[..smaller].partition_point(|&rung| is_affordable(BasisPoints::new(rung)));
+    BasisPoints::new(LADDER[affordable.saturating_sub(1)])
+}
+
+/// The largest rung that is not above this share; none below the first.
+fn rung_up_to(share: BasisPoints) -> BasisPoints {
+    let rungs = LADDER.partition_point(|&rung| rung <= share.get());
+    let last = rungs.checked_sub(1).map(|last| LADDER[last]);
+    last.map_or(BasisPoints::NONE, BasisPoints::new)
 }
 
 /// Whether the canary is seen to answer: until then it may be dead, and the first share is what a dead one may

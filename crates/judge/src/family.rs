@@ -178,7 +178,14 @@ pub(crate) fn events(
 /// is up to policies and budgets, and not to the coin.
 fn failures(counts: &Counts, tolerated_ratio: f64) -> f64 {
     let of = |of: fn(&Arm) -> u64| arm_test::evidence(tolerated_ratio, events(counts, of));
-    let (seen, tried) = (of(|arm| arm.failures), tries(counts, tolerated_ratio));
+    let seen = of(|arm| arm.failures);
+    let retried = counts
+        .cells()
+        .map(|Cell { tally, .. }| tally.canary.retried.max(tally.stable.retried));
+    let tried = match retried.max() {
+        None | Some(0) => seen,
+        Some(_) => tries(counts, tolerated_ratio),
+    };
     let any = log_mean([(0.5, seen), (0.5, tried)].into_iter());
     let (server, broken) = (of(|arm| arm.server_errors), of(Arm::broken));
     log_mean([(0.8, any), (0.1, server), (0.1, broken)].into_iter())

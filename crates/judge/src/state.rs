@@ -192,7 +192,7 @@ impl State {
     }
 
     /// Why nothing may be promoted now, nor the share rise, though the canary is not to blame.
-    pub(crate) fn hold(&self, config: &Config) -> Option<Hold> {
+    pub fn hold(&self, config: &Config) -> Option<Hold> {
         /// A thousand to one: nobody loses much by a hold.
         const MISROUTED: f64 = 6.907_755_278_982_137;
         if self.log_e_of_misrouting() >= MISROUTED {
@@ -214,7 +214,9 @@ impl State {
     /// Waiting is always allowed: the certificates are as valid at a later look. So it also waits while the
     /// odds are against the canary, which catches regressions smaller than the allowed ones.
     fn is_certifiable(&self, config: &Config) -> bool {
-        self.answers()
+        // What is told soonest comes first: this is asked at every look.
+        !self.is_shared_incident(config)
+            && self.answers()
             && self.log_e_for(config) >= config.promotion_threshold()
             && self.latency.is_certified(config)
             && !self.leans_against_canary(config)

@@ -5,6 +5,8 @@
 //! lie is uniform: drawn like that, a release has the same law as in [`crate::trial`], at a cost that does not grow
 //! with the rate.
 
+use std::collections::VecDeque;
+
 use judge::{Arm, BasisPoints, Bin, Histogram, Latencies, Level, Tally};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
@@ -21,7 +23,8 @@ pub(crate) fn is_calm(scenario: &Scenario) -> bool {
     scenario.fault == Fault::None
         && matches!(scenario.tempo, Tempo::Steady)
         && scenario.rate >= 10.0
-        && scenario.delay == SECOND
+        && scenario.delay >= SECOND
+        && scenario.delay.fract() == 0.0
         && scenario.spells.is_none()
         && scenario.stalls.is_none()
         && scenario.repeats == 0
@@ -36,20 +39,19 @@ pub(crate) fn is_calm(scenario: &Scenario) -> bool {
 /// How the release ends.
 pub(crate) fn play(scenario: &Scenario, latencies: &Bins, rule: &mut Serin, seed: u64) -> Ending {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    // In the second that is heard of next, and in the two after that.
-    let mut shares = [rule.begin(); 3];
+    // Of each second from the one that is heard of next: what is set in the first is in force from the third on.
+    let mut shares = VecDeque::from([rule.begin(); 2]);
     let mut now = SECOND;
     while now <= scenario.limit {
         let from = now - scenario.delay - SECOND;
-        if from >= 0.0 {
-            let second = Second::draw(scenario, latencies, &mut random, shares[0], from);
+        if let Some(share) = shares.pop_front_if(|_| from >= 0.0) {
+            let second = Second::draw(scenario, latencies, &mut random, share, from);
             if second.tell(rule, &mut random, scenario.delay) == Look::RollBack {
                 return Ending::RolledBack;
             }
-            shares.rotate_left(1);
         }
         match rule.look(now) {
-            Look::Share(share) => shares[2] = share,
+            Look::Share(share) => shares.push_back(share),
             Look::RollBack => return Ending::RolledBack,
             Look::Promote => return Ending::Promoted,
         }
@@ -238,9 +240,14 @@ mod tests {
             until: 25.0,
             failing: 0.01,
         };
-        for (incident, limit) in [(None, 62.0), (Some(incident), 100.0)] {
+        for (incident, delay, limit) in [
+            (None, 1.0, 62.0),
+            (Some(incident), 1.0, 100.0),
+            (None, 15.0, 180.0),
+        ] {
             let scenario = Scenario {
                 incident,
+                delay,
                 limit,
                 ..CALM
             };
@@ -256,9 +263,12 @@ mod tests {
             let most = 4.0 * (RUNS as f64 / 2.0).sqrt();
             assert!(
                 (by_seconds - by_requests).abs() < most,
-                "{by_seconds} and {by_requests} of {RUNS} within {limit} s"
+                "{delay}: {by_seconds} and {by_requests} of {RUNS} within {limit} s"
             );
-            assert!((30.0..170.0).contains(&by_requests), "{by_requests}");
+            assert!(
+                (30.0..170.0).contains(&by_requests),
+                "{delay}: {by_requests}"
+            );
         }
     }
 

@@ -8,15 +8,18 @@ use crate::scenario::Scenario;
 use crate::trial::Ending;
 
 /// Goal 1.
-pub(super) fn false_rollbacks(runs: u64, tell: &mut dyn FnMut(Figure)) {
+pub(super) fn false_rollbacks(only: &str, runs: u64, tell: &mut dyn FnMut(Figure)) {
     for scenario in grid::healthy() {
         for kind in [Kind::SerinAuto, Kind::SerinSteps] {
             // A step lasts a minute whatever the evidence: nothing is new at high rates but the time it takes.
             if kind == Kind::SerinSteps && scenario.rate > 100.0 {
                 continue;
             }
-            let rate = rolled_back(&scenario, kind, runs);
             let of = format!("{}, {}/s, {}", scenario.name, scenario.rate, kind.name());
+            if !of.contains(only) {
+                continue;
+            }
+            let rate = rolled_back(&scenario, kind, runs);
             tell(Figure::new(of, percent(&rate), rate.share <= 0.01));
         }
     }

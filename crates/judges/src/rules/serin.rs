@@ -165,7 +165,7 @@ impl Serin {
         self.doubtful = false;
         let next = next_share(&self.config, &self.state, &self.exposure, self.share);
         let may_rise = now - self.share_since >= LEAST_TIME_AT_SHARE;
-        let rises = || self.state.verdict(&self.config).hold.is_none();
+        let rises = || self.state.hold(&self.config).is_none();
         if next < self.share || (next > self.share && may_rise && rises()) {
             self.share = next;
             self.share_since = now;
