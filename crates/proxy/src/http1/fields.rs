@@ -125,7 +125,8 @@ impl Fields {
         self.transfer_encoding.is_some()
     }
 
-    /// Of CONNECT, which has no body: a length of one could be read as that of what follows the head.
+    /// Of what asks for a tunnel, CONNECT or a WebSocket, and so has no body: once it is granted, a server
+    /// that reads one and a server that does not would take the same bytes for different things.
     pub(super) fn begin_tunnel(&mut self, lines: &[Header<'_>]) -> Result<(), Malformed> {
         if self.is_chunked() {
             return Err(Malformed::TransferEncodingMisplaced);
@@ -133,7 +134,6 @@ impl Fields {
         if self.content_length.is_some_and(|length| length > 0) {
             return Err(Malformed::ContentLengthMisplaced);
         }
-        self.websocket = false;
         self.drop_framing(lines);
         Ok(())
     }

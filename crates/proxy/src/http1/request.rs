@@ -93,8 +93,13 @@ pub(crate) fn parse<'h, 'b>(
         None if is_11 => return Err(Malformed::HostMissing),
         None => None,
     };
-    let target = if method == "CONNECT" {
+    let is_connect = method == "CONNECT";
+    // What CONNECT makes of its connection is not for `Upgrade` to say.
+    fields.websocket &= !is_connect;
+    if is_connect || fields.websocket {
         fields.begin_tunnel(lines)?;
+    }
+    let target = if is_connect {
         Target::of_connect(target)?
     } else {
         Target::parse(method, target, host.unwrap_or_default())?

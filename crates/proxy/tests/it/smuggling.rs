@@ -12,6 +12,10 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
     let post = |lines: &str, body: &str| {
         format!("POST /first HTTP/1.1\r\nHost: a\r\n{lines}\r\n{body}{SMUGGLED}")
     };
+    let websocket = |lines: &str, body: &str| {
+        let asks = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+        format!("GET /first HTTP/1.1\r\nHost: a\r\n{asks}{lines}\r\n{body}{SMUGGLED}")
+    };
     let chunked = "Transfer-Encoding: chunked\r\n";
     let length = SMUGGLED.len();
     vec![
@@ -278,6 +282,21 @@ pub(crate) fn corpus() -> Vec<(&'static str, String, u16)> {
         (
             "6.3: CONNECT with chunks",
             format!("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n{chunked}\r\n0\r\n\r\n{SMUGGLED}"),
+            400,
+        ),
+        (
+            "6.3: a WebSocket with a length",
+            websocket(&format!("Content-Length: {length}\r\n"), ""),
+            400,
+        ),
+        (
+            "6.3: a WebSocket with chunks",
+            websocket(chunked, "0\r\n\r\n"),
+            400,
+        ),
+        (
+            "6.3: a WebSocket by POST with chunks that hold the request",
+            websocket(chunked, &format!("{length:x}\r\n")).replacen("GET", "POST", 1),
             400,
         ),
         (
