@@ -24,6 +24,7 @@ use crate::listener::Listener;
 use crate::proxy_protocol::Ends;
 use crate::socket::Socket;
 use crate::timers::Timer;
+use crate::translate::unframed;
 use crate::worker::Worker;
 
 /// Longer ones are not copied.
@@ -240,7 +241,9 @@ fn take_head(
 }
 
 async fn discard_stream(lease: &mut Lease, exchange: &Exchange) -> Result<Finished, Failure> {
-    let (head, body) = exchange.request.split_at(exchange.head_length);
+    let (head, rest) = exchange.request.split_at(exchange.head_length);
+    // It came from HTTP/1.1, whose chunks mean nothing in HTTP/2: they would be part of the content.
+    let (body, trailers) = unframed(exchange.framing, rest).map_err(Failure::BadBody)?;
     let request = http2::request::from_head(head, exchange, lease.address)?;
     let unsent = |_| Failure::Broken { unsent: true };
     let broken = |_| Failure::Broken { unsent: false };
@@ -249,11 +252,14 @@ async fn discard_stream(lease: &mut Lease, exchange: &Exchange) -> Result<Finish
         .map_err(unsent)?;
     let (answer, mut outgoing) = lease
         .channel
-        .send_request(request, body.is_empty())
+        .send_request(request, body.is_empty() && trailers.is_none())
         .map_err(unsent)?;
     if !body.is_empty() {
-        let body = bytes::Bytes::copy_from_slice(body);
-        outgoing.send_data(body, true).map_err(broken)?;
+        let is_last = trailers.is_none();
+        outgoing.send_data(body, is_last).map_err(broken)?;
+    }
+    if let Some(trailers) = trailers {
+        outgoing.send_trailers(trailers).map_err(broken)?;
     }
     let answer = answer.await.map_err(broken)?;
     let status = answer.status().as_u16();

@@ -28,7 +28,7 @@ use crate::timers::Timer;
 
 pub(crate) use client::{Client, poll_reset};
 pub(crate) use frame::Broken;
-pub(crate) use http1::field;
+pub(crate) use http1::{field, unframed};
 pub(crate) use http2::Http2;
 pub(crate) use replay::Replay;
 pub(crate) use service::Service;

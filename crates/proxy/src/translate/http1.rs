@@ -97,6 +97,20 @@ pub(super) fn decode(
     Ok((whole, used))
 }
 
+/// A body that has come whole, out of its framing: its data and its trailers.
+pub(crate) fn unframed(
+    mut body: Body,
+    bytes: &[u8],
+) -> Result<(Bytes, Option<HeaderMap>), Malformed> {
+    let mut section = Trailers::default();
+    let (data, _) = decode(&mut body, &mut section, bytes)?;
+    let trailers = match parse_trailers(section.take())? {
+        Some(Frame::Trailers(trailers)) => Some(trailers),
+        _ => None,
+    };
+    Ok((data, trailers))
+}
+
 impl Drop for Http1<'_> {
     fn drop(&mut self) {
         self.worker.recycle(std::mem::take(&mut self.output));

@@ -3,12 +3,14 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use http::Response;
 use proxy::Options;
-use testkit::Backend;
 use testkit::raw::{RawServer, Reaction};
+use testkit::{Backend, within};
 use view::observe::{Kind, Outcome};
-use view::{Abort, Delay, Fault, Mirror, NodeView, Portion, Traffic};
+use view::{Abort, Delay, Fault, Mirror, NodeView, Portion, Protocol, Traffic};
 
+use crate::http2_peers::{Http2Backend, read};
 use crate::mesh::{Proxy, gateway, get, options};
 
 const WHOLE: Portion = Portion(Portion::WHOLE);
@@ -118,6 +120,44 @@ async fn a_copy_says_what_it_is_and_keeps_its_body() {
     .await;
     let copy = "POST /p HTTP/1.1\r\nHost: crystal.local\r\nContent-Length: 2\r\nx-serin-mirror: 1\r\n\r\nhi";
     assert_eq!(canary.seen(), [copy]);
+}
+
+/// Chunks are HTTP/1.1's: in HTTP/2 they would be part of the content.
+#[tokio::test]
+async fn a_copy_in_http2_has_the_content_without_its_chunks() {
+    let stable = Backend::saying("stable").await.unwrap();
+    let (copied, mut copies) = tokio::sync::mpsc::unbounded_channel();
+    let canary = Http2Backend::serving(move |request, mut respond| {
+        let copied = copied.clone();
+        async move {
+            let (body, trailers) = read(request.into_body()).await?;
+            let sum = trailers.and_then(|trailers| trailers.get("x-sum").cloned());
+            copied
+                .send((String::from_utf8(body).unwrap(), sum))
+                .unwrap();
+            respond.send_response(Response::new(()), true)?;
+            Ok(())
+        }
+    })
+    .await;
+    let mut view = gateway(&[
+        ("stable", 1, &[stable.address]),
+        ("canary", 0, &[canary.address]),
+    ]);
+    view.clusters[1].protocol = Protocol::Http2;
+    let proxy = Proxy::running(&with(view, mirrored(&["POST"]))).await;
+    for (framed, content, sum) in [
+        ("3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\n\r\n", "hello", None),
+        ("5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n", "hello", Some("7")),
+        ("0\r\nX-Sum: 7\r\n\r\n", "", Some("7")),
+        ("0\r\n\r\n", "", None),
+    ] {
+        let head = "POST /p HTTP/1.1\r\nHost: crystal.local\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(proxy.ask(format!("{head}{framed}")).await.text(), "stable");
+        let (got, got_sum) = within("the copy", copies.recv()).await.unwrap();
+        let got_sum = got_sum.as_ref().map(|sum| sum.to_str().unwrap());
+        assert_eq!((got.as_str(), got_sum), (content, sum), "{framed:?}");
+    }
 }
 
 #[tokio::test]
