@@ -1,7 +1,7 @@
 //! A configuration that is made of certificates and trust, and made anew when those change.
 //!
 //! What cannot be used changes nothing but `status`: the last good configuration stays in force, and
-//! the next change is tried again.
+//! every look is another try until one succeeds. What went wrong need not have been the sources' content.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -72,7 +72,7 @@ pub(crate) struct Renewed<C> {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the sources were when they were last looked at.
+    /// What the sources were when they were last read; `None` where that failed.
     seen: Option<Vec<Stamp>>,
     identity: Option<CertificateFacts>,
     anchors: Vec<CertificateFacts>,
@@ -112,7 +112,7 @@ impl<C> Renewed<C> {
         if state.seen.as_ref() == Some(&stamps) {
             return;
         }
-        let is_first = state.seen.is_none();
+        let is_first = state.seen.is_none() && state.error.is_none();
         state.seen = Some(stamps);
         let made = self.recipe.read(secrets).and_then(|material| {
             let facts = material.facts();
@@ -133,9 +133,14 @@ impl<C> Renewed<C> {
                 };
             }
             Err(error) => {
-                let reason = reason(&error);
-                tracing::error!(node, resource, reason, "TLS keeps its last certificates");
-                state.error = Some(reason);
+                // The sources may become good without looking any other: a file that may be read from
+                // now on, or one that was written anew within a tick of its clock.
+                state.seen = None;
+                let reason = Some(reason(&error));
+                if state.error != reason {
+                    tracing::error!(node, resource, reason, "TLS keeps its last certificates");
+                    state.error = reason;
+                }
             }
         }
     }
@@ -293,4 +298,79 @@ fn reason(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();
     texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renewed(trust: &str) -> Renewed<usize> {
+        Renewed::new(Recipe {
+            node: "mesh/m/virtualNode/v".into(),
+            resource: "lds_ingress".into(),
+            certificate: None,
+            trust: Some(Trust::File {
+                chain: trust.into(),
+            }),
+        })
+    }
+
+    fn anchors(material: Material) -> Result<usize, TlsError> {
+        Ok(material.anchors.map_or(0, |anchors| anchors.facts.len()))
+    }
+
+    #[test]
+    fn a_file_that_became_good_is_taken_though_it_looks_as_it_did() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        let signed = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap();
+        let good = signed.cert.pem();
+        std::fs::write(&path, "x".repeat(good.len())).unwrap();
+        let before = std::fs::metadata(&path).unwrap();
+
+        let (renewed, secrets) = (renewed(path.to_str().unwrap()), Secrets::default());
+        renewed.renew(&secrets, anchors);
+        assert_eq!(renewed.current(), None);
+        assert!(renewed.status()[0].error.is_some());
+
+        std::fs::write(&path, &good).unwrap();
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(before.modified().unwrap()).unwrap();
+        let after = std::fs::metadata(&path).unwrap();
+        assert_eq!(
+            (before.ino(), before.size(), before.modified().unwrap()),
+            (after.ino(), after.size(), after.modified().unwrap())
+        );
+        renewed.renew(&secrets, anchors);
+        assert_eq!(renewed.current().as_deref(), Some(&1));
+        assert_eq!(renewed.status()[0].error, None);
+        renewed.renew(&secrets, |_| panic!("what is good is not read again"));
+    }
+
+    #[test]
+    fn what_could_not_be_built_is_tried_again_and_the_last_good_one_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        let write = || {
+            let signed = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap();
+            std::fs::remove_file(&path).ok();
+            std::fs::write(&path, signed.cert.pem()).unwrap();
+        };
+        let (renewed, secrets) = (renewed(path.to_str().unwrap()), Secrets::default());
+        write();
+        renewed.renew(&secrets, anchors);
+        write();
+        let fails = |_| {
+            Err(TlsError::Config {
+                source: rustls::Error::HandshakeNotComplete,
+            })
+        };
+        for _ in 0..2 {
+            renewed.renew(&secrets, fails);
+            assert_eq!(renewed.current().as_deref(), Some(&1));
+            assert!(renewed.status()[0].error.is_some());
+        }
+        renewed.renew(&secrets, |_| Ok(7));
+        assert_eq!(renewed.current().as_deref(), Some(&7));
+    }
 }
