@@ -155,8 +155,8 @@ impl<'r> Translation<'r> {
         if self.listener.is_cut() {
             return Poll::Ready(Err(Failure::Cut));
         }
-        if self.timer.is_expired() {
-            self.check_times()?;
+        if self.timer.is_expired() && self.check_times()? {
+            return Poll::Ready(Ok(self.finished()));
         }
         if self.upload.is_under_way()
             && let Poll::Ready(upload) = self.poll_upload(cx)?
@@ -335,8 +335,8 @@ impl<'r> Translation<'r> {
         self.service.become_tunnel();
         self.response = Answered::Tunnel;
         self.upload = Upload::Running;
-        self.times = Times::unlimited();
-        self.timer.set(None);
+        self.times = Times::of_tunnel(self.exchange.idle, clock::now());
+        self.timer.set(self.times.next());
         if let Some(tally) = &mut self.exchange.tally {
             tally.end(Outcome::Success, clock::now());
         }
@@ -382,12 +382,15 @@ impl<'r> Translation<'r> {
         }
     }
 
-    fn check_times(&mut self) -> Result<(), Failure> {
+    /// True if this is over, and nobody's failure.
+    fn check_times(&mut self) -> Result<bool, Failure> {
         match self.times.expired(self.exchange.idle, clock::now()) {
             None => {
                 self.timer.set(self.times.next());
-                Ok(())
+                Ok(false)
             }
+            // The request was answered when it was granted.
+            Some(Expired::Idle) if self.response == Answered::Tunnel => Ok(true),
             Some(Expired::Try) => Err(Failure::TryTimeout),
             Some(Expired::Client) => Err(Failure::Deadline),
             Some(Expired::Request | Expired::Idle) => Err(self.timed_out()),

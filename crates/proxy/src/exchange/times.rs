@@ -55,13 +55,13 @@ impl Times {
         self.this_try = None;
     }
 
-    /// For what lasts as long as both sides want.
-    pub(crate) fn unlimited() -> Self {
+    /// For a tunnel, which lasts as long as both sides want and one of them says something now and then.
+    pub(crate) fn of_tunnel(idle: Option<Duration>, now: Instant) -> Self {
         Self {
             request: None,
             client: None,
             this_try: None,
-            idle: None,
+            idle: deadline(now, idle),
             moved: false,
         }
     }
@@ -99,4 +99,24 @@ impl Times {
 /// When a request's time is up, if it has a limit.
 pub(crate) fn deadline(from: Instant, limit: Option<Duration>) -> Option<Instant> {
     from.checked_add(limit?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tunnel_lasts_while_something_is_said_in_it() {
+        let idle = Some(Duration::from_secs(10));
+        let mut now = clock::now();
+        let mut times = Times::of_tunnel(idle, now);
+        for _ in 0..5 {
+            now = times.next().unwrap();
+            times.moved = true;
+            assert_eq!(times.expired(idle, now), None);
+        }
+        now = times.next().unwrap();
+        assert_eq!(times.expired(idle, now), Some(Expired::Idle));
+        assert_eq!(Times::of_tunnel(None, now).next(), None);
+    }
 }

@@ -1,11 +1,15 @@
 //! WebSockets to services that speak HTTP/2 (RFC 8441): from clients of either version.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::ext::Protocol as Extended;
 use h2::server::SendResponse;
 use http::{Request, Response};
+use testkit::raw::RawServer;
 use testkit::{until, within};
+use view::observe::Outcome;
 use view::{NodeView, Protocol};
 
 use crate::http2_peers::{Http2Backend, Http2Client, request, send};
@@ -128,6 +132,51 @@ async fn a_websocket_of_http2_reaches_a_service_of_http2() {
     stream.send_data(Bytes::new(), true).unwrap();
     let bye = within("the end", body.data()).await.unwrap().unwrap();
     assert_eq!(bye, "bye");
+}
+
+async fn websocket(client: &Http2Client) -> (RecvStream, h2::SendStream<Bytes>) {
+    until("the proxy offers WebSocket", async || {
+        client.sender.is_extended_connect_protocol_enabled()
+    })
+    .await;
+    let mut connect = request("CONNECT", "/chat");
+    let websocket = Extended::from_static("websocket");
+    connect.extensions_mut().insert(websocket);
+    let mut sender = client.sender.clone().ready().await.unwrap();
+    let (response, stream) = sender.send_request(connect, false).unwrap();
+    let response = within("the switch", response).await.unwrap();
+    assert_eq!(response.status(), 200);
+    (response.into_body(), stream)
+}
+
+#[tokio::test]
+async fn a_websocket_that_falls_silent_is_closed_whatever_its_sides_speak() {
+    let idle = Some(Duration::from_millis(100));
+    let service = chat().await;
+    let mut view = to_http2(&service);
+    view.services[0].routes[0].timeouts.idle = idle;
+    let proxy = Proxy::running(&view).await;
+    let mut client = proxy.client().await;
+    client.send(UPGRADE).await.unwrap();
+    client.read_until(b"\r\n\r\n").await.unwrap();
+    assert_eq!(client.read_to_end().await, b"");
+
+    let switches = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                    Connection: Upgrade\r\n\r\n";
+    let old_service = RawServer::answering(switches).await.unwrap();
+    let mut to_http1 = gateway_to(old_service.address);
+    to_http1.services[0].routes[0].timeouts.idle = idle;
+    for view in [view, to_http1] {
+        let proxy = Proxy::running(&view).await;
+        let client = Http2Client::connect(proxy.address).await;
+        let (mut body, _stream) = websocket(&client).await;
+        let end = within("the end", body.data()).await.unwrap();
+        assert_eq!(end.unwrap_err().reason(), Some(h2::Reason::CANCEL));
+        let outcomes = proxy.plane.observe().await[0].cells[0].arms[0]
+            .outcomes
+            .clone();
+        assert_eq!(outcomes.get(&Outcome::Success), Some(&1), "{outcomes:?}");
+    }
 }
 
 #[tokio::test]

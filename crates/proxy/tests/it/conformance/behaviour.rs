@@ -1,6 +1,6 @@
 //! What takes more than one message to show: the clause, what is done, and the test that shows it.
 
-pub(super) const RULES: [(&str, &str, &str); 54] = [
+pub(super) const RULES: [(&str, &str, &str); 55] = [
     (
         "RFC 9112 9.3",
         "connections are kept on both sides",
@@ -196,6 +196,11 @@ pub(super) const RULES: [(&str, &str, &str); 54] = [
         "RFC 8441 5",
         "a WebSocket in HTTP/2 has no length",
         "a_websocket_has_no_length",
+    ),
+    (
+        "RFC 8441 5",
+        "a tunnel that falls silent is closed, whichever versions its sides speak",
+        "a_websocket_that_falls_silent_is_closed_whatever_its_sides_speak",
     ),
     (
         "RFC 9112 9.5",
