@@ -7,11 +7,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 use view::Protocol;
 
@@ -28,6 +31,9 @@ use crate::worker::Worker;
 
 /// Under way at once on one worker; the rest waits. A handshake is the work of many requests.
 pub(crate) const MAX_HANDSHAKES: usize = 256;
+/// How long a handshake keeps its turn. Most end sooner; where the client is slower the handshake waits for
+/// bytes and not for a processor, and nobody has to wait for it.
+const TURN: Duration = Duration::from_secs(1);
 /// More than it takes to tell TLS from plain text.
 const FIRST_BYTES: usize = 4096;
 
@@ -158,32 +164,30 @@ async fn prepare(
         };
         // Who says nothing takes nobody's turn.
         tcp.readable().await?;
-        let _turn = worker
-            .handshakes
-            .acquire()
-            .await
-            .map_err(io::Error::other)?;
-        let mut early = Vec::new();
-        if tls.is_permissive() {
-            early = first_bytes(&tcp).await?;
-            if !begins_tls(&early).unwrap_or(false) {
-                let stream = Stream::Plain(tcp);
-                return Ok(Inbound {
-                    stream,
-                    early,
-                    peer,
-                    admitted,
-                });
+        let secured = async {
+            let mut early = Vec::new();
+            if tls.is_permissive() {
+                early = first_bytes(&tcp).await?;
+                if !begins_tls(&early).unwrap_or(false) {
+                    let stream = Stream::Plain(tcp);
+                    return Ok(Inbound {
+                        stream,
+                        early,
+                        peer,
+                        admitted,
+                    });
+                }
             }
-        }
-        let (stream, identity) = tls.accept(tcp, early).await?;
-        peer.tls = Some(Rc::new(identity));
-        Ok(Inbound {
-            stream: Stream::Tls(stream),
-            early: Vec::new(),
-            peer,
-            admitted,
-        })
+            let (stream, identity) = tls.accept(tcp, early).await?;
+            peer.tls = Some(Rc::new(identity));
+            Ok(Inbound {
+                stream: Stream::Tls(stream),
+                early: Vec::new(),
+                peer,
+                admitted,
+            })
+        };
+        in_turn(&worker.handshakes, secured).await
     };
     tokio::select! {
         biased;
@@ -192,6 +196,20 @@ async fn prepare(
             secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         }
     }
+}
+
+/// Carries a handshake out when its turn has come. It gives the turn back where it takes long, and goes on.
+async fn in_turn<T>(
+    turns: &Semaphore,
+    handshake: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    let turn = turns.acquire().await.map_err(io::Error::other)?;
+    let mut handshake = pin!(handshake);
+    if let Ok(ended) = tokio::time::timeout(TURN, handshake.as_mut()).await {
+        return ended;
+    }
+    drop(turn);
+    handshake.await
 }
 
 /// Reads until it is clear whether this is TLS; an end before that is for whoever serves plain text.
@@ -225,4 +243,30 @@ fn begins_tls(bytes: &[u8]) -> Option<bool> {
         return Some(false);
     }
     (bytes.len() >= 6).then_some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_handshake_gives_its_turn_back_and_goes_on() {
+        let turns = Semaphore::new(1);
+        let (finish, finished) = oneshot::channel();
+        let slow = in_turn(&turns, async { finished.await.map_err(io::Error::other) });
+        let began = clock::now();
+        let others = async {
+            for _ in 0..3 {
+                in_turn(&turns, async { Ok(()) }).await.unwrap();
+            }
+            finish.send(7).unwrap();
+            clock::now() - began
+        };
+        let (slow, waited) = tokio::join!(slow, others);
+        assert_eq!((slow.unwrap(), waited), (7, TURN));
+        assert_eq!(turns.available_permits(), 1);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +100,51 @@ async fn a_handshake_that_does_not_end_is_cut_off() {
         assert!(took >= Duration::from_millis(300), "{took:?}");
         assert!(took < Duration::from_secs(10), "{took:?}");
     }
+}
+
+/// More than a worker carries at once, all of which stop in the middle.
+#[tokio::test]
+async fn slow_handshakes_hold_nobody_up_and_are_not_cut_off_for_it() {
+    let authority = Authority::new();
+    let backend = Backend::saying("hello").await.unwrap();
+    let mut view = gateway_to(backend.address);
+    let certificate = authority.certificate("server", &["crystal.local"]);
+    secured(&mut view, TlsMode::Strict, certificate);
+    let mut options = options();
+    options.workers = NonZeroUsize::MIN;
+    options.handshake_timeout = Duration::from_secs(20);
+    let proxy = Proxy::with(&view, options).await;
+    let address = proxy.address;
+    let (mut slow, hello) = blocking({
+        let mut tls = client(&authority);
+        let mut hello = Vec::new();
+        tls.write_tls(&mut hello).unwrap();
+        move || {
+            let begun = |_| {
+                let mut socket = TcpStream::connect(address).unwrap();
+                socket.write_all(&hello[..10]).unwrap();
+                socket
+            };
+            let slow: Vec<_> = (0..257).map(begun).collect();
+            (slow, (tls, hello))
+        }
+    })
+    .await;
+    let url = format!("https://{address}/");
+    let served = super::foreign::curl(&["-k", &url]).await;
+    assert_eq!(served.as_deref(), Ok("hello"));
+    // They may go on where they stopped.
+    let (mut tls, hello) = hello;
+    blocking(move || {
+        let mut socket = slow.swap_remove(0);
+        socket.write_all(&hello[10..]).unwrap();
+        let mut stream = rustls::Stream::new(&mut tls, &mut socket);
+        stream.write_all(get("/").as_bytes()).unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    })
+    .await;
 }
 
 #[tokio::test]
