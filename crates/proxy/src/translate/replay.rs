@@ -84,8 +84,8 @@ impl Replay {
 }
 
 impl Piece {
-    /// Nothing is joined to it from here on.
-    fn to_send(&mut self) -> Frame {
+    /// To be sent: nothing is joined to it from here on.
+    fn sealed(&mut self) -> Frame {
         match self {
             Self::Whole(frame) => frame.clone(),
             Self::Joined(joined) => {
@@ -99,7 +99,7 @@ impl Piece {
 
 impl Tap for Replay {
     fn stored(&mut self) -> Option<Frame> {
-        let frame = self.pieces.get_mut(self.next)?.to_send();
+        let frame = self.pieces.get_mut(self.next)?.sealed();
         self.next += 1;
         Some(frame)
     }
