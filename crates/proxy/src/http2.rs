@@ -25,6 +25,11 @@ const MAX_STREAMS: u32 = 256;
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// How much of all bodies of a connection may be: bounds what a connection makes this side keep.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What DATA frames that wait here unread may cost beside their content, for each byte of the connection's
+/// window, at 256 bytes for a frame: small ones fill no window, and each is kept on its own. Frames of 52 bytes
+/// and more never come to it, so that whoever sends messages piece by piece may be kept waiting by the other
+/// side. More ends the connection.
+const SMALL_FRAMES: usize = 4;
 /// How much of one body may wait in this side for the peer to take it.
 const SEND_BUFFER: usize = 128 * 1024;
 /// How large a head may be once it is unpacked; as for HTTP/1.1.

@@ -20,7 +20,7 @@ use tokio::task::spawn_local;
 
 use super::{
     MAX_ERRORS, MAX_HEADER_LIST, MAX_REMEMBERED_RESETS, REMEMBERS_RESETS, SEND_BUFFER,
-    STREAM_WINDOW,
+    SMALL_FRAMES, STREAM_WINDOW,
 };
 use crate::clock::{self, Instant};
 use crate::exchange::Failure;
@@ -374,6 +374,7 @@ fn builder() -> Builder {
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(MAX_REMEMBERED_RESETS)
         .reset_stream_duration(REMEMBERS_RESETS)
-        .max_local_error_reset_streams(Some(MAX_ERRORS));
+        .max_local_error_reset_streams(Some(MAX_ERRORS))
+        .data_frame_budget(SMALL_FRAMES * SHARED_WINDOW as usize);
     builder
 }

@@ -23,7 +23,7 @@ use super::rewound::Rewound;
 use super::stream::Stream;
 use super::{
     CONNECTION_WINDOW, MAX_ERRORS, MAX_HEADER_LIST, MAX_REMEMBERED_RESETS, MAX_STREAMS,
-    MAX_UNSEEN_RESETS, REMEMBERS_RESETS, SEND_BUFFER, STREAM_WINDOW,
+    MAX_UNSEEN_RESETS, REMEMBERS_RESETS, SEND_BUFFER, SMALL_FRAMES, STREAM_WINDOW,
 };
 use crate::clock::{self, Instant};
 use crate::inbound::Inbound;
@@ -263,6 +263,7 @@ fn builder() -> Builder {
         .reset_stream_duration(REMEMBERS_RESETS)
         .max_pending_accept_reset_streams(MAX_UNSEEN_RESETS)
         .max_local_error_reset_streams(Some(MAX_ERRORS))
+        .data_frame_budget(SMALL_FRAMES * CONNECTION_WINDOW as usize)
         .enable_connect_protocol();
     builder
 }

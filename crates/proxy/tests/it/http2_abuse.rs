@@ -1,13 +1,15 @@
 //! Clients that want to be expensive: each is bounded, and the others are served meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use testkit::Backend;
 use testkit::raw::{RawServer, Reaction};
+use tokio::sync::Semaphore;
 
-use crate::http2_peers::{Http2Backend, Http2Client, request};
+use crate::http2_peers::{Http2Backend, Http2Client, read, request};
 use crate::http2_raw::*;
 use crate::mesh::{Proxy, gateway_to, get as http1_get};
 
@@ -157,6 +159,90 @@ async fn floods_of_small_frames_fill_no_memory_and_cost_no_more_each() {
         );
         others_are_served(&proxy).await;
     }
+}
+
+/// A service that reads no body before it is told to, and answers with the body's length.
+async fn slow_reader() -> (Http2Backend, Arc<Semaphore>) {
+    let may_read = Arc::new(Semaphore::new(0));
+    let told = Arc::clone(&may_read);
+    let mut settings = h2::server::Builder::new();
+    // The proxy's budget is what is tried here.
+    settings.data_frame_budget(1 << 30);
+    let service = Http2Backend::with(settings, move |request, mut respond| {
+        let told = Arc::clone(&told);
+        async move {
+            if request.method() == "POST" {
+                drop(told.acquire().await);
+            }
+            let (body, _) = read(request.into_body()).await?;
+            let response = Response::builder().header("x-length", body.len());
+            respond.send_response(response.body(()).unwrap(), true)?;
+            Ok(())
+        }
+    })
+    .await;
+    (service, may_read)
+}
+
+fn to_http2(service: &Http2Backend) -> view::NodeView {
+    let mut view = gateway_to(service.address);
+    view.clusters[0].protocol = view::Protocol::Http2;
+    view
+}
+
+#[tokio::test]
+async fn messages_that_wait_for_a_slow_service_end_no_connection() {
+    let (service, may_read) = slow_reader().await;
+    let proxy = Proxy::running(&to_http2(&service)).await;
+    let mut client = RawHttp2::connect(proxy.address).await;
+    // The window that the proxy's settings offer is there once they are acknowledged.
+    while client.frame().await.unwrap().kind != SETTINGS {}
+    client.send(frame(SETTINGS, ACK, 0, &[])).await;
+    client
+        .send(frame(HEADERS, END_HEADERS, 1, &fields(&POST)))
+        .await;
+    // As many as the window holds.
+    let (size, most) = (60, (256 << 10) / 60);
+    let messages = frame(DATA, 0, 1, &vec![b'm'; size]).repeat(most);
+    assert!(client.send(messages).await);
+    client.send(frame(PING, 0, 0, &[7; 8])).await;
+    loop {
+        let frame = client.frame().await.unwrap();
+        assert_ne!(frame.kind, GOAWAY, "{frame:?}");
+        if frame.kind == PING && frame.flags & ACK != 0 {
+            break;
+        }
+    }
+    may_read.add_permits(1);
+    client.send(frame(DATA, END_STREAM, 1, &[])).await;
+    let head = loop {
+        let frame = client.frame().await.unwrap();
+        if frame.kind == HEADERS && frame.stream == 1 {
+            break frame.payload;
+        }
+    };
+    assert!(head.contains(&STATUS_200), "{head:?}");
+    others_are_served(&proxy).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_tiny_pieces_that_nobody_reads_ends_its_connection() {
+    let (service, _may_read) = slow_reader().await;
+    let proxy = Proxy::running(&to_http2(&service)).await;
+    let before = resident_bytes();
+    let mut client = RawHttp2::connect(proxy.address).await;
+    let post = frame(HEADERS, END_HEADERS, 1, &fields(&POST));
+    client.send(post).await;
+    let tiny = frame(DATA, 0, 1, b"x");
+    let sent = flood(&mut client, |_| tiny.clone(), 200_000).await;
+    let end = client.end(u32::MAX).await;
+    assert!(
+        matches!(end, End::Refused(ENHANCE_YOUR_CALM) | End::Closed),
+        "{end:?} after {sent}"
+    );
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes for {sent} pieces");
+    others_are_served(&proxy).await;
 }
 
 #[tokio::test]

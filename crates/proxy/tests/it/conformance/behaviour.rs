@@ -1,6 +1,6 @@
 //! What takes more than one message to show: the clause, what is done, and the test that shows it.
 
-pub(super) const RULES: [(&str, &str, &str); 55] = [
+pub(super) const RULES: [(&str, &str, &str); 57] = [
     (
         "RFC 9112 9.3",
         "connections are kept on both sides",
@@ -166,6 +166,16 @@ pub(super) const RULES: [(&str, &str, &str); 55] = [
         "RFC 9113 10.5",
         "floods of small frames (SETTINGS, PING, WINDOW_UPDATE, empty DATA, RST_STREAM) fill no memory, and each costs no more than the first",
         "floods_of_small_frames_fill_no_memory_and_cost_no_more_each",
+    ),
+    (
+        "RFC 9113 10.5",
+        "small pieces of a body that wait for a slow service end no connection",
+        "messages_that_wait_for_a_slow_service_end_no_connection",
+    ),
+    (
+        "RFC 9113 10.5",
+        "a flood of tiny ones does",
+        "a_flood_of_tiny_pieces_that_nobody_reads_ends_its_connection",
     ),
     (
         "RFC 9110 6.5.1",
