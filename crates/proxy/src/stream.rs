@@ -2,12 +2,14 @@
 //!
 //! Plain text is a TCP socket and nothing more: no memory, no copy and no system call of its own.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 
 use crate::tls::TlsStream;
 
@@ -69,7 +71,7 @@ impl Stream {
     pub(crate) fn finish(&mut self) {
         if let Self::Tls(tls) = self {
             // What the socket does not take at once is not waited for: the connection is over.
-            drop(tls.poll_shutdown(&mut Context::from_waker(Waker::noop())));
+            drop(poll_once(|cx| tls.poll_shutdown(cx)));
         }
     }
 
@@ -93,20 +95,21 @@ impl Stream {
     /// Whether an idle connection can no longer be used. Readiness seen by earlier polls tells;
     /// the socket itself is asked only where that says that something has come.
     pub(crate) fn is_stale(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
         match self {
-            Self::Plain(tcp) => match tcp.poll_read_ready(&mut cx) {
-                Poll::Pending => false,
-                Poll::Ready(Err(_)) => true,
-                Poll::Ready(Ok(())) => {
-                    let nothing_came = tcp.try_read(&mut [0]);
-                    !matches!(nothing_came, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-                }
-            },
+            Self::Plain(tcp) => {
+                let nothing_came = tcp.try_read(&mut [0]);
+                !matches!(nothing_came, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
             // What came may be of the protocol's own: session tickets, new keys.
-            Self::Tls(tls) => tls.poll_gone(&mut cx).is_ready(),
+            Self::Tls(tls) => poll_once(|cx| tls.poll_gone(cx)).is_ready(),
         }
     }
+}
+
+/// What can be done at once, however much the task has done in its turn: nobody comes back to ask again.
+fn poll_once<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Unpin) -> Poll<T> {
+    let mut polled = unconstrained(poll_fn(poll));
+    Pin::new(&mut polled).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 impl AsyncRead for Stream {
@@ -150,5 +153,39 @@ impl AsyncWrite for Stream {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Tls(tls) => tls.poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::task::coop;
+
+    async fn pair() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let theirs = listener.accept().await.unwrap().0;
+        (Stream::Plain(ours.unwrap()), theirs)
+    }
+
+    async fn use_up_the_turn() {
+        while coop::has_budget_remaining() {
+            coop::consume_budget().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_has_done_much_still_sees_what_was_closed() {
+        let (mut closed, theirs) = pair().await;
+        let (mut open, _theirs) = pair().await;
+        drop(theirs);
+        closed.tcp().readable().await.unwrap();
+        use_up_the_turn().await;
+        assert!(closed.is_stale());
+        assert!(!open.is_stale());
+        // The way of streams in TLS.
+        assert_eq!(poll_once(|cx| closed.poll_gone(cx)), Poll::Ready(true));
+        assert!(poll_once(|cx| open.poll_gone(cx)).is_pending());
     }
 }
