@@ -33,6 +33,8 @@ pub(crate) struct Relay<'r> {
     tries: &'r mut Tries,
     upload: Upload,
     response: Response,
+    /// The client knows the end of the response's body by the connection's.
+    ends_with_connection: bool,
     /// Of the response.
     trailers: Trailers,
     /// Nothing of the request has left yet.
@@ -86,6 +88,7 @@ impl<'r> Relay<'r> {
             tries,
             upload: Upload::Running,
             response: Response::Awaited,
+            ends_with_connection: false,
             trailers: Trailers::default(),
             is_unsent: true,
             watches_client: true,
@@ -104,7 +107,7 @@ impl<'r> Relay<'r> {
 
     /// A body that ends with the connection must not seem whole because the connection ends.
     fn mark_as_cut_off(&self) {
-        if matches!(&self.response, Response::Body { body, .. } if *body == Body::UntilClose) {
+        if self.ends_with_connection {
             self.connection.client.abort();
         }
     }
@@ -329,6 +332,8 @@ impl<'r> Relay<'r> {
             self.send(cx, &scratch[head_at..])?;
             return Ok(Some(scratch.len() - at));
         }
+        // Before anything is sent: what came with the head may be malformed already.
+        self.ends_with_connection = unchunks || body == Body::UntilClose;
         let rest = &scratch[body_at..];
         let used = if unchunks {
             self.send(cx, &scratch[head_at..body_at])?;

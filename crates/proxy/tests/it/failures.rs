@@ -1,13 +1,16 @@
 //! What a client gets, and what is counted, when a service does not answer as it should.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use testkit::backend::with_status;
 use testkit::raw::{RawServer, Reaction};
-use testkit::{Backend, Load, until};
+use testkit::{Backend, Load, until, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use view::NodeView;
 use view::observe::Outcome;
 
@@ -120,6 +123,30 @@ async fn a_response_that_breaks_off_is_not_made_whole() {
     client.send(get("/")).await.unwrap();
     assert!(client.read_to_end().await.ends_with(b"\r\n\r\nhalf"));
     assert_eq!(counted(&proxy).await, (1, vec![(Outcome::Reset, 1)]));
+}
+
+/// Without chunks the end of the connection is the end of the body, so only a reset tells that some is missing.
+#[tokio::test]
+async fn a_response_that_breaks_off_is_not_whole_for_a_client_without_chunks_either() {
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (sent, end) in [
+        ("4\r\nhalf\r\n", Err(ErrorKind::ConnectionReset)),
+        ("4\r\nhalf\r\nnonsense\r\n", Err(ErrorKind::ConnectionReset)),
+        ("4\r\nhalf\r\n0\r\n\r\n", Ok(())),
+    ] {
+        let answer = [CHUNKED, sent].concat().into_bytes();
+        let server = RawServer::start(move |_| Reaction::SendAndClose(answer.clone()))
+            .await
+            .unwrap();
+        let proxy = Proxy::running(&gateway_to(server.address)).await;
+        let mut client = TcpStream::connect(proxy.address).await.unwrap();
+        let request = b"GET / HTTP/1.0\r\nHost: crystal.local\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut response = Vec::new();
+        let read = within("the end", client.read_to_end(&mut response)).await;
+        let read = read.map(drop).map_err(|error| error.kind());
+        assert_eq!(read, end, "{sent:?}");
+    }
 }
 
 /// What callers do not see is counted all the same: once, for the version that was drawn. A policy is needed
