@@ -5,6 +5,7 @@
 //! endpoints here: whoever compiles the view answers the lookup first and makes it static.
 
 mod dns;
+mod following;
 mod name;
 
 use std::collections::HashMap;
@@ -19,13 +20,13 @@ use tokio::task::AbortHandle;
 use view::{Cluster, Discovery};
 
 use crate::balancing::Balancing;
-use crate::clock::{self, Instant};
 use crate::endpoint::Shared;
 use crate::health::{self, Checking, Generation, Health, HealthStatus};
 use crate::outlier::{self, Outliers};
 use crate::tls::Connector;
 pub(crate) use dns::Dns;
-use name::{Course, Name, Verdict};
+use following::Following;
+use name::Name;
 
 /// The endpoints of one cluster in one view.
 pub(crate) type Endpoints = ArcSwap<Vec<Arc<Shared>>>;
@@ -57,7 +58,8 @@ pub(crate) struct Watch {
     pub(crate) virtual_node: String,
     pub(crate) watched: Watched,
     checked: Arc<Checked>,
-    resolver: Option<AbortHandle>,
+    /// Where a name says who the endpoints are; the next view's too, if it is the same name there.
+    following: Option<Arc<Following>>,
     sweeper: Option<AbortHandle>,
     /// Comes when a name has been looked up for the first time.
     first_lookup: Option<oneshot::Receiver<()>>,
@@ -69,8 +71,6 @@ struct Checked {
     checking: Option<Checking>,
     around: Surroundings,
     known: Mutex<HashMap<SocketAddr, Known>>,
-    /// The name that is followed, and when it is to be looked up again.
-    due: Mutex<Option<(Name, Instant)>>,
 }
 
 #[derive(Debug)]
@@ -96,7 +96,6 @@ impl Watch {
             }),
             around: around.clone(),
             known: Mutex::default(),
-            due: Mutex::default(),
         });
         if let Some(before) = before {
             checked.inherit(&before.checked);
@@ -104,7 +103,8 @@ impl Watch {
         let endpoints = Arc::new(Endpoints::default());
         let outliers = cluster.outlier_detection.clone().map(|detection| {
             let (endpoints, generation) = (Arc::clone(&endpoints), Arc::clone(&around.generation));
-            Arc::new(Outliers::new(detection, endpoints, generation))
+            let before = before.and_then(|before| before.watched.outliers.as_deref());
+            Arc::new(Outliers::new(detection, endpoints, generation, before))
         });
         if outliers.is_none() {
             checked.clear_records();
@@ -112,7 +112,7 @@ impl Watch {
         let sweeper = outliers
             .clone()
             .map(|outliers| runtime.spawn(outlier::watch(outliers)).abort_handle());
-        let (mut resolver, mut first_lookup) = (None, None);
+        let (mut following, mut first_lookup) = (None, None);
         match &cluster.discovery {
             Discovery::Static { endpoints: named } => {
                 checked.publish(named.clone(), &endpoints);
@@ -134,12 +134,19 @@ impl Watch {
                     let known = checked.addresses();
                     checked.publish(known, &endpoints);
                 }
-                let (done, first) = oneshot::channel();
                 let (checked, endpoints) = (Arc::clone(&checked), Arc::clone(&endpoints));
-                let due = before.and_then(|before| before.checked.due_for(&name));
-                let following = follow(name, due, checked, endpoints, done);
-                resolver = Some(runtime.spawn(following).abort_handle());
-                first_lookup = Some(first);
+                let followed = before.and_then(|before| before.following.as_ref());
+                following = Some(match followed.filter(|followed| followed.is_of(&name)) {
+                    Some(same) => {
+                        same.goes_on_for(checked, endpoints);
+                        Arc::clone(same)
+                    }
+                    None => {
+                        let (done, first) = oneshot::channel();
+                        first_lookup = Some(first);
+                        Arc::new(Following::start(name, checked, endpoints, done))
+                    }
+                });
             }
             Discovery::CloudMap { .. } => {}
         }
@@ -152,7 +159,7 @@ impl Watch {
                 tls,
             },
             checked,
-            resolver,
+            following,
             sweeper,
             first_lookup,
         }
@@ -169,8 +176,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        for task in self.resolver.iter().chain(&self.sweeper) {
-            task.abort();
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.abort();
         }
         for known in self.checked.known().values() {
             if let Some(checker) = &known.checker {
@@ -195,13 +202,6 @@ impl Checked {
                 zone: known.endpoint.zone.clone(),
             })
             .collect()
-    }
-
-    /// When the same name is to be looked up again.
-    fn due_for(&self, name: &Name) -> Option<Instant> {
-        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let (followed, due) = due.as_ref()?;
-        (followed == name).then_some(*due)
     }
 
     fn is_usable(&self, address: SocketAddr) -> bool {
@@ -329,39 +329,5 @@ pub(crate) fn is_same(one: &Option<Arc<Connector>>, other: &Option<Arc<Connector
         (None, None) => true,
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
         _ => false,
-    }
-}
-
-/// Looks the name up for ever and publishes what it means. `due`: until when the answer holds that a view
-/// before got; a new view is no reason to ask again.
-async fn follow(
-    name: Name,
-    mut due: Option<Instant>,
-    checked: Arc<Checked>,
-    endpoints: Arc<Endpoints>,
-    first: oneshot::Sender<()>,
-) {
-    let known = checked.addresses();
-    let mut course = Course::from(known.iter().map(|known| known.address).collect());
-    let mut rng = fastrand::Rng::new();
-    let mut first = Some(first);
-    loop {
-        if let Some(due) = due.take() {
-            if let Some(first) = first.take() {
-                // Whoever applies the view may have stopped waiting.
-                let _was_awaited = first.send(());
-            }
-            tokio::time::sleep_until(due).await;
-        }
-        let dns = &checked.around.dns;
-        let result = dns.lookup(&name.hostname, name.ip_preference).await;
-        let is_usable = |address| checked.is_usable(address);
-        let (verdict, pause) = course.after(&name, result, is_usable, &mut rng);
-        if let Verdict::Use(addresses) = verdict {
-            checked.publish(addresses.into_iter().map(unnamed).collect(), &endpoints);
-        }
-        let next = clock::now() + pause;
-        *checked.due.lock().unwrap_or_else(PoisonError::into_inner) = Some((name.clone(), next));
-        due = Some(next);
     }
 }

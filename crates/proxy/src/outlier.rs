@@ -61,19 +61,26 @@ pub(crate) struct Outliers {
     generation: Generation,
     /// One ejection is decided at a time, so that together they never exceed the share.
     deciding: Mutex<()>,
+    /// Shared with the same cluster of views before and after: whichever sweeps, a new one puts it off for
+    /// nobody.
+    last_sweep: Arc<Mutex<Instant>>,
 }
 
 impl Outliers {
+    /// Sweeps when `before`, the same cluster in the view before, would have.
     pub(crate) fn new(
         detection: OutlierDetection,
         endpoints: Arc<Endpoints>,
         generation: Generation,
+        before: Option<&Self>,
     ) -> Self {
+        let last_sweep = before.map(|before| Arc::clone(&before.last_sweep));
         Self {
             detection,
             endpoints,
             generation,
             deciding: Mutex::default(),
+            last_sweep: last_sweep.unwrap_or_else(|| Arc::new(Mutex::new(clock::now()))),
         }
     }
 
@@ -125,6 +132,20 @@ impl Outliers {
         base.saturating_mul(times).min(LONGEST.max(base))
     }
 
+    /// How long it is until the next sweep. One that is due counts as done, so that nobody else does it.
+    fn sweeps_in(&self, now: Instant) -> Duration {
+        let mut last = self
+            .last_sweep
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let passed = now.saturating_duration_since(*last);
+        let pause = self.detection.interval.saturating_sub(passed);
+        if pause.is_zero() {
+            *last = now;
+        }
+        pause
+    }
+
     /// Takes back whose time has passed; others are forgiven one ejection.
     fn sweep(&self, now: Instant) {
         for endpoint in self.endpoints.load().iter() {
@@ -151,8 +172,10 @@ impl Outliers {
 /// Sweeps for ever.
 pub(crate) async fn watch(outliers: Arc<Outliers>) {
     loop {
-        tokio::time::sleep(outliers.detection.interval).await;
-        outliers.sweep(clock::now());
+        match outliers.sweeps_in(clock::now()) {
+            Duration::ZERO => outliers.sweep(clock::now()),
+            pause => tokio::time::sleep(pause).await,
+        }
     }
 }
 
@@ -181,7 +204,7 @@ mod tests {
         };
         let endpoints = Arc::new(Endpoints::from_pointee(listed.clone()));
         (
-            Outliers::new(detection, endpoints, Generation::default()),
+            Outliers::new(detection, endpoints, Generation::default(), None),
             listed,
         )
     }
@@ -238,6 +261,30 @@ mod tests {
         fail(&outliers, endpoint, 3, now);
         assert_eq!(sweeps_until_back(&outliers, endpoint, now), 20);
         assert_eq!(outliers.duration(1_000), LONGEST);
+    }
+
+    /// Views may change more often than endpoints are swept.
+    #[tokio::test(start_paused = true)]
+    async fn a_new_view_does_not_put_off_the_sweep() {
+        let (first, listed) = outliers(2, 100);
+        let (endpoint, start) = (&listed[0], clock::now());
+        fail(&first, endpoint, 3, start);
+        let mut current = Arc::new(first);
+        while endpoint.record.is_ejected() && start.elapsed() < 60 * SECOND {
+            let watching = tokio::spawn(watch(Arc::clone(&current)));
+            tokio::time::sleep(SECOND / 4).await;
+            let (detection, endpoints) = (current.detection.clone(), &current.endpoints);
+            let (endpoints, generation) = (Arc::clone(endpoints), Arc::clone(&current.generation));
+            let next = Outliers::new(detection, endpoints, generation, Some(&current));
+            // For a moment both are watched.
+            current = Arc::new(next);
+            let both = tokio::spawn(watch(Arc::clone(&current)));
+            tokio::time::sleep(SECOND / 8).await;
+            watching.abort();
+            both.abort();
+        }
+        let took = start.elapsed().as_secs();
+        assert_eq!((endpoint.record.is_ejected(), took), (false, 10));
     }
 
     #[test]

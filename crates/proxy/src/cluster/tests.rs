@@ -13,7 +13,8 @@ fn watched(listed: &[Arc<Shared>], generation: &Generation) -> Watched {
         base_ejection: std::time::Duration::from_secs(1),
         max_ejection_percent: 100,
     };
-    let outliers = Outliers::new(detection, Arc::clone(&endpoints), Arc::clone(generation));
+    let (listed, news) = (Arc::clone(&endpoints), Arc::clone(generation));
+    let outliers = Outliers::new(detection, listed, news, None);
     Watched {
         endpoints,
         outliers: Some(Arc::new(outliers)),

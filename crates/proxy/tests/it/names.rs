@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use proxy::Options;
 use testkit::raw::RawClient;
 use testkit::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
 use view::*;
 
 use crate::mesh::{Proxy, node, options};
@@ -25,6 +27,8 @@ struct NameServer {
     address: SocketAddr,
     says: Arc<Mutex<Says>>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// It thinks about its answer for as long as this holds.
+    hesitates: watch::Sender<bool>,
 }
 
 impl NameServer {
@@ -34,13 +38,18 @@ impl NameServer {
             address: socket.local_addr().unwrap(),
             says: Arc::new(Mutex::new(says)),
             asked: Arc::default(),
+            hesitates: watch::Sender::new(false),
         };
+        let mut hesitates = server.hesitates.subscribe();
         let (says, asked) = (Arc::clone(&server.says), Arc::clone(&server.asked));
         tokio::spawn(async move {
             let mut query = [0; 512];
             while let Ok((length, client)) = socket.recv_from(&mut query).await {
                 let (name, answer) = answer(&query[..length], &says.lock().unwrap());
                 asked.lock().unwrap().push(name);
+                if hesitates.wait_for(|hesitates| !hesitates).await.is_err() {
+                    return;
+                }
                 drop(socket.send_to(&answer, client).await);
             }
         });
@@ -118,7 +127,7 @@ async fn servers(count: u8) -> u16 {
     port
 }
 
-async fn named(server: &NameServer, port: u16, response: DnsResponse) -> Proxy {
+fn naming(port: u16, response: DnsResponse) -> NodeView {
     let mut view = node(Entry::Service { service: 0 }, &[("v", 1, &[])]);
     view.listeners[0].protocol = Protocol::Tcp;
     view.clusters[0].discovery = Discovery::Dns {
@@ -127,11 +136,21 @@ async fn named(server: &NameServer, port: u16, response: DnsResponse) -> Proxy {
         response,
         ip_preference: IpPreference::Unset,
     };
+    view
+}
+
+async fn named(server: &NameServer, port: u16, response: DnsResponse) -> Proxy {
     let options = Options {
         name_servers: vec![server.address],
         ..options()
     };
-    Proxy::with(&view, options).await
+    Proxy::with(&naming(port, response), options).await
+}
+
+/// What a release does, ten times a second if it likes.
+async fn move_weights(proxy: &Proxy, view: &mut NodeView) {
+    view.services[0].routes[0].split.targets[0].weight += 1;
+    proxy.apply(view).await.unwrap();
 }
 
 async fn connected(proxy: &Proxy) -> (RawClient, char) {
@@ -244,4 +263,44 @@ async fn an_answer_that_holds_is_not_asked_for_again() {
     })
     .await;
     assert_eq!(long.times_asked(), asked);
+}
+
+#[tokio::test]
+async fn a_new_view_does_not_forget_that_a_name_was_denied() {
+    let server = NameServer::start(Says::Addresses(vec![1], 1)).await;
+    let port = servers(1).await;
+    let proxy = named(&server, port, DnsResponse::Strict).await;
+    assert_eq!(heard(&proxy).await, "1");
+    let mut view = naming(port, DnsResponse::Strict);
+    server.now_says(Says::NoSuchName);
+    until("nobody is left", async || {
+        move_weights(&proxy, &mut view).await;
+        proxy.client().await.read_exactly(1).await.is_err()
+    })
+    .await;
+}
+
+/// Views that change faster than the name server answers would otherwise all wait for it, and none would learn
+/// what it says.
+#[tokio::test]
+async fn a_new_view_goes_on_with_the_lookup_of_the_one_before() {
+    let server = NameServer::start(Says::Addresses(vec![1], 300)).await;
+    server.hesitates.send_replace(true);
+    let port = servers(1).await;
+    let proxy = named(&server, port, DnsResponse::Strict).await;
+    let mut view = naming(port, DnsResponse::Strict);
+    let changes = async {
+        for _ in 0..5 {
+            move_weights(&proxy, &mut view).await;
+        }
+    };
+    let patience = Duration::from_secs(6);
+    tokio::time::timeout(patience, changes)
+        .await
+        .expect("only the first view waits for its names");
+    server.hesitates.send_replace(false);
+    until("it is answered", async || {
+        proxy.client().await.read_exactly(1).await.is_ok()
+    })
+    .await;
 }

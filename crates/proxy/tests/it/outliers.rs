@@ -189,3 +189,22 @@ async fn a_new_view_keeps_ejections_and_one_without_detection_ends_them() {
     })
     .await;
 }
+
+/// A release may move its weights several times in each interval.
+#[tokio::test]
+async fn views_that_change_all_the_time_keep_no_endpoint_ejected() {
+    let good = Backend::saying("good").await.unwrap();
+    let (bad, fails) = failing("bad").await;
+    let mut view = detecting(&[good.address, bad.address], Duration::from_millis(1));
+    let detection = view.clusters[0].outlier_detection.as_mut().unwrap();
+    detection.interval = Duration::from_secs(2);
+    let proxy = Proxy::running(&view).await;
+    assert_eq!(failures(&proxy, 20).await, 3);
+    fails.store(false, Ordering::Relaxed);
+    until("it answers again", async || {
+        view.services[0].routes[0].split.targets[0].weight += 1;
+        proxy.apply(&view).await.unwrap();
+        proxy.get("/").await.text() == "bad"
+    })
+    .await;
+}
