@@ -185,7 +185,7 @@ impl Downstream for Connection {
         }
     }
 
-    async fn tunnel(&mut self, upstream: Upstream, idle: Option<Duration>) -> Then {
+    async fn tunnel(&mut self, upstream: Upstream, exchange: &mut Exchange) -> Then {
         let Upstream::Http1(socket) = upstream else {
             return Then::Close;
         };
@@ -193,8 +193,9 @@ impl Downstream for Connection {
         let (worker, listener) = (Rc::clone(&self.worker), Rc::clone(&self.listener));
         // In a box: few connections become tunnels.
         let overstays = Box::pin(self.moves.overstays(&worker, &listener));
+        let (idle, log) = (exchange.idle, exchange.log.as_deref_mut());
         tokio::select! {
-            () = tunnel::run(self, socket, idle) => {}
+            () = tunnel::run(self, socket, idle, log) => {}
             () = overstays => {}
         }
         Then::Close

@@ -75,7 +75,7 @@ pub(crate) trait Downstream {
     fn finish(&mut self, exchange: &Exchange, keeps_client: bool, now: Instant) -> Self::Then;
 
     /// After a switch of protocols: bytes both ways until either side has had enough.
-    async fn tunnel(&mut self, upstream: Upstream, idle: Option<Duration>) -> Self::Then;
+    async fn tunnel(&mut self, upstream: Upstream, exchange: &mut Exchange) -> Self::Then;
 
     /// No try is left: tells the client, as far as it can still be told.
     async fn fail(
@@ -261,7 +261,7 @@ async fn attempt<D: Downstream>(
         None => {}
     }
     if finished.is_switched {
-        return Ok(client.tunnel(upstream, exchange.idle).await);
+        return Ok(client.tunnel(upstream, exchange).await);
     }
     // Who announced a client carries no other's requests.
     let keeps_upstream = finished.keeps_upstream && exchange.announces().is_none();

@@ -149,7 +149,7 @@ impl Downstream for Nobody {
 
     fn finish(&mut self, _exchange: &Exchange, _keeps_client: bool, _now: Instant) {}
 
-    async fn tunnel(&mut self, _upstream: Upstream, _idle: Option<Duration>) {}
+    async fn tunnel(&mut self, _upstream: Upstream, _exchange: &mut Exchange) {}
 
     async fn fail(&mut self, _exchange: &Exchange, _has_answered: bool, _failure: &Failure) {}
 }

@@ -329,6 +329,9 @@ impl<'r> Relay<'r> {
         }
         if granted.is_some() {
             self.response = Response::Switched;
+            if let Some(log) = &mut self.exchange.log {
+                log.sent += (scratch.len() - body_at) as u64;
+            }
             self.send(cx, &scratch[head_at..])?;
             return Ok(Some(scratch.len() - at));
         }

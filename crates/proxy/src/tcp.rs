@@ -159,8 +159,6 @@ impl Call {
         let ended = self.pass(upstream).await;
         if let Some(log) = &mut self.log {
             log.flags = Flags::of_end(&ended.how);
-            log.received = ended.from_client.bytes;
-            log.sent = ended.from_upstream.bytes;
         }
         let outcome = outcome::of_end(&ended);
         if let Some(outliers) = self.node.clusters[self.cluster].outliers() {
@@ -184,6 +182,7 @@ impl Call {
             client: &mut self.client,
             upstream: &mut upstream,
             idle: self.idle,
+            log: self.log.as_deref_mut(),
         };
         tunnel.run().await
     }

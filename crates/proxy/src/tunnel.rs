@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::access_log::Entry;
 use crate::clock::{self, Instant};
 use crate::connection::Connection;
 use crate::listener::Listener;
@@ -27,6 +28,8 @@ pub(crate) struct Tunnel<'t> {
     pub(crate) upstream: &'t mut Socket,
     /// How long neither side may say anything.
     pub(crate) idle: Option<Duration>,
+    /// Counts the bytes as they pass, so that a tunnel that is cut has told what passed until then.
+    pub(crate) log: Option<&'t mut Entry>,
 }
 
 /// How a tunnel ended, and what had been said in it.
@@ -49,7 +52,6 @@ pub(crate) enum End {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Direction {
-    pub(crate) bytes: u64,
     pub(crate) first_byte: Option<Instant>,
     pub(crate) last_byte: Option<Instant>,
     /// When its sender said that nothing more would come.
@@ -71,7 +73,6 @@ impl Direction {
         ended: Option<Instant>,
     ) -> Self {
         Self {
-            bytes: 0,
             first_byte,
             last_byte,
             ended,
@@ -81,7 +82,12 @@ impl Direction {
 }
 
 /// Carries what follows a switch to another protocol.
-pub(crate) async fn run(connection: &mut Connection, mut upstream: Socket, idle: Option<Duration>) {
+pub(crate) async fn run(
+    connection: &mut Connection,
+    mut upstream: Socket,
+    idle: Option<Duration>,
+    log: Option<&mut Entry>,
+) {
     let ended = Tunnel {
         worker: &connection.worker,
         listener: &connection.listener,
@@ -89,6 +95,7 @@ pub(crate) async fn run(connection: &mut Connection, mut upstream: Socket, idle:
         client: &mut connection.client,
         upstream: &mut upstream,
         idle,
+        log,
     }
     .run()
     .await;
@@ -112,16 +119,23 @@ impl Tunnel<'_> {
                 return Poll::Ready(End::Idle);
             }
             let before = (up.last_byte, down.last_byte);
-            if let Poll::Ready(Err(broken)) =
-                poll_copy(cx, self.worker, self.client, self.upstream, &mut up)
-            {
+            let received = self.log.as_deref_mut().map(|log| &mut log.received);
+            if let Poll::Ready(Err(broken)) = poll_copy(
+                cx,
+                self.worker,
+                self.client,
+                self.upstream,
+                &mut up,
+                received,
+            ) {
                 return Poll::Ready(match broken {
                     Broken::From(error) => End::ClientBroke(error),
                     Broken::To(error) => End::UpstreamBroke(error),
                 });
             }
+            let sent = self.log.as_deref_mut().map(|log| &mut log.sent);
             if let Poll::Ready(Err(broken)) =
-                poll_copy(cx, self.worker, self.upstream, self.client, &mut down)
+                poll_copy(cx, self.worker, self.upstream, self.client, &mut down, sent)
             {
                 return Poll::Ready(match broken {
                     Broken::From(error) => End::UpstreamBroke(error),
@@ -162,6 +176,7 @@ fn poll_copy(
     from: &mut Socket,
     to: &mut Socket,
     direction: &mut Direction,
+    mut bytes: Option<&mut u64>,
 ) -> Poll<Result<(), Broken>> {
     if direction.is_delivered {
         return Poll::Ready(Ok(()));
@@ -185,7 +200,9 @@ fn poll_copy(
         }
         direction.first_byte.get_or_insert(now);
         direction.last_byte = Some(now);
-        direction.bytes += read as u64;
+        if let Some(bytes) = &mut bytes {
+            **bytes += read as u64;
+        }
         to.send(cx, &scratch[..read]).map_err(Broken::To)?;
     }
 }

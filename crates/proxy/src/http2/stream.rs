@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -205,7 +204,7 @@ impl Downstream for Stream {
     fn finish(&mut self, _exchange: &Exchange, _keeps_client: bool, _now: Instant) {}
 
     /// Translations carry what follows a switch themselves.
-    async fn tunnel(&mut self, _upstream: Upstream, _idle: Option<Duration>) {}
+    async fn tunnel(&mut self, _upstream: Upstream, _exchange: &mut Exchange) {}
 
     async fn fail(&mut self, _exchange: &Exchange, has_answered: bool, failure: &Failure) {
         if matches!(failure, Failure::Cancelled) {

@@ -82,20 +82,24 @@ async fn a_text_format_is_written_as_envoy_writes_it() {
     assert_eq!(lines(&path, 4).await, expected);
 }
 
+/// What follows the switch is what there is of a body, whether it came with a head or after it.
 #[tokio::test]
-async fn a_connect_is_written_without_a_path() {
+async fn a_connect_is_written_without_a_path_and_with_what_passed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("access.log");
-    let server = tunnelling(GRANTED).await;
-    let format = "%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)% %RESPONSE_CODE%\n";
+    let server = tunnelling(format!("{GRANTED}first")).await;
+    let format = "%REQ(:METHOD)% %REQ(:AUTHORITY)% %REQ(:PATH)% %RESPONSE_CODE% %BYTES_RECEIVED% %BYTES_SENT%\n";
     let format = AccessLogFormat::Text(format.to_owned());
     let proxy = Proxy::running(&logging(gateway_to(server.address), &path, format)).await;
     let mut client = proxy.client().await;
-    client.send(format!("{CONNECT}bye")).await.unwrap();
+    client.send(format!("{CONNECT}early")).await.unwrap();
+    client.read_until(b"echo early").await.unwrap();
+    client.send("bye").await.unwrap();
     client.read_to_end().await;
     // A tunnel has ended once both sides have.
     drop(client);
-    let expected = "CONNECT crystal.local:443 - 200";
+    let (up, down) = ("earlybye".len(), "firstecho earlybye bye".len());
+    let expected = format!("CONNECT crystal.local:443 - 200 {up} {down}");
     assert_eq!(lines(&path, 1).await, [expected]);
 }
 
