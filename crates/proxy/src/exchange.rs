@@ -7,9 +7,8 @@
 mod failure;
 mod times;
 mod tries;
+mod waiting;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -38,8 +37,9 @@ use crate::worker::Worker;
 
 pub(crate) use failure::Failure;
 use failure::speaks_against;
-pub(crate) use times::{Expired, Times, deadline};
+pub(crate) use times::{Expired, Times};
 pub(crate) use tries::Tries;
+use waiting::while_wanted;
 
 /// For what is not in a cluster; App Mesh's for those that are.
 const OUTSIDE_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -140,7 +140,13 @@ pub(crate) async fn carry<D: Downstream>(client: &mut D, mut exchange: Box<Excha
                     tally.note_retry();
                 }
                 if !pause.is_zero() {
-                    tokio::time::sleep(pause).await;
+                    let times = Times::of_request(&exchange, exchange.body.is_done());
+                    let pausing = tokio::time::sleep(pause);
+                    // In a box, as few requests pause.
+                    let paused = while_wanted(client, &exchange, times, pausing);
+                    if let Err(failure) = Box::pin(paused).await {
+                        break fail(client, &mut exchange, &tries, &failure).await;
+                    }
                 }
             }
         }
@@ -161,25 +167,8 @@ async fn suffer<D: Downstream>(
         if let Some(log) = &mut exchange.log {
             log.flags = Flags::DELAYED;
         }
-        client.timer().set(clock::now().checked_add(delay));
-        let mut watches_client = exchange.body.is_done() || exchange.replay.is_some();
-        poll_fn(|cx| {
-            if client.listener().is_cut() {
-                return Poll::Ready(Err(Failure::Cut));
-            }
-            if client.timer().is_expired() {
-                return Poll::Ready(Ok(()));
-            }
-            if watches_client {
-                match client.poll_gone(cx) {
-                    Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
-                    Poll::Ready(false) => watches_client = false,
-                    Poll::Pending => {}
-                }
-            }
-            Poll::Pending
-        })
-        .await?;
+        let delaying = tokio::time::sleep(delay);
+        while_wanted(client, exchange, Times::unlimited(), delaying).await?;
     }
     match injected.abort {
         Some(status) => Err(Failure::Injected { status }),
@@ -187,36 +176,17 @@ async fn suffer<D: Downstream>(
     }
 }
 
-/// Waits as long as the request's time, its client and the listener last.
 async fn wait_turn<D: Downstream>(
     client: &mut D,
     exchange: &Exchange,
     queued: Queued,
 ) -> Result<Slot, Failure> {
-    let until = deadline(exchange.started, exchange.per_request);
-    client.timer().set(until);
-    let mut slot = pin!(queued.slot());
-    let mut watches_client = exchange.body.is_done() || exchange.replay.is_some();
-    poll_fn(|cx| {
-        if let Poll::Ready(slot) = slot.as_mut().poll(cx) {
-            return Poll::Ready(slot.ok_or(Failure::Cut));
-        }
-        if client.listener().is_cut() {
-            return Poll::Ready(Err(Failure::Cut));
-        }
-        if client.timer().is_expired() {
-            return Poll::Ready(Err(Failure::NoTurn));
-        }
-        if watches_client {
-            match client.poll_gone(cx) {
-                Poll::Ready(true) => return Poll::Ready(Err(Failure::Cancelled)),
-                Poll::Ready(false) => watches_client = false,
-                Poll::Pending => {}
-            }
-        }
-        Poll::Pending
-    })
-    .await
+    let times = Times::of_request(exchange, true);
+    match while_wanted(client, exchange, times, queued.slot()).await {
+        Ok(slot) => slot.ok_or(Failure::Cut),
+        Err(Failure::Timeout) => Err(Failure::NoTurn),
+        Err(other) => Err(other),
+    }
 }
 
 async fn attempt<D: Downstream>(
@@ -224,7 +194,11 @@ async fn attempt<D: Downstream>(
     exchange: &mut Exchange,
     tries: &mut Tries,
 ) -> Result<D::Then, Failure> {
-    let endpoint = find_endpoint(client.worker(), exchange, tries).await?;
+    let endpoint = match &exchange.to {
+        To::Cluster(index) => pick(client.worker(), exchange, *index, tries)?,
+        // In a box, as few requests leave the mesh.
+        To::Outside { host, port } => Box::pin(find_outside(client, exchange, host, *port)).await?,
+    };
     let _in_flight = endpoint.begin();
     tries.endpoint = Some(Rc::clone(&endpoint));
     if let Some(log) = &mut exchange.log {
@@ -240,11 +214,19 @@ async fn attempt<D: Downstream>(
     let (mut upstream, now) = match pooled {
         Some(upstream) if tries.retries == 0 => (Upstream::Http1(upstream), exchange.started),
         Some(upstream) => (Upstream::Http1(upstream), clock::now()),
-        None if speaks_http2(exchange) => (lease(exchange, &endpoint, tries).await?, clock::now()),
+        None if speaks_http2(exchange) => {
+            let times = Times::of_request(exchange, exchange.body.is_done());
+            let leasing = lease(exchange, &endpoint, tries);
+            let lease = while_wanted(client, exchange, times, leasing).await??;
+            (lease, clock::now())
+        }
         None => {
             let header = announcement(client, exchange);
-            let socket = Socket::new(connect(exchange, &endpoint, header).await?);
-            (Upstream::Http1(socket), clock::now())
+            let times = Times::of_request(exchange, exchange.body.is_done());
+            let connecting = connect(exchange, &endpoint, header);
+            // In a box: connections keep no room for what is done once in a while.
+            let connected = Box::pin(while_wanted(client, exchange, times, connecting)).await?;
+            (Upstream::Http1(Socket::new(connected?)), clock::now())
         }
     };
 
@@ -319,32 +301,37 @@ async fn lease(
     Ok(Upstream::Http2(lease))
 }
 
-async fn find_endpoint(
+fn pick(
     worker: &Worker,
     exchange: &Exchange,
+    cluster: usize,
     tries: &Tries,
 ) -> Result<Rc<Endpoint>, Failure> {
-    match &exchange.to {
-        To::Cluster(index) => exchange.node.clusters[*index]
-            .pick(&mut worker.rng.borrow_mut(), &tries.failed)
-            .ok_or_else(|| no_endpoint(exchange, *index)),
-        To::Outside { host, port } => {
-            let endpoint = worker
-                .outside
-                .endpoint(host, *port)
-                .await
-                .map_err(|source| Failure::Resolve {
-                    host: host.clone(),
-                    source,
-                })?;
-            if worker.forwards_from(endpoint.shared.address) {
-                return Err(Failure::Loop {
-                    authority: format!("{host}:{port}"),
-                });
-            }
-            Ok(endpoint)
-        }
+    exchange.node.clusters[cluster]
+        .pick(&mut worker.rng.borrow_mut(), &tries.failed)
+        .ok_or_else(|| no_endpoint(exchange, cluster))
+}
+
+async fn find_outside<D: Downstream>(
+    client: &mut D,
+    exchange: &Exchange,
+    host: &str,
+    port: u16,
+) -> Result<Rc<Endpoint>, Failure> {
+    let worker = Rc::clone(client.worker());
+    let times = Times::of_request(exchange, exchange.body.is_done());
+    let resolving = worker.outside.endpoint(host, port);
+    let resolved = while_wanted(client, exchange, times, resolving).await?;
+    let endpoint = resolved.map_err(|source| Failure::Resolve {
+        host: host.to_owned(),
+        source,
+    })?;
+    if worker.forwards_from(endpoint.shared.address) {
+        return Err(Failure::Loop {
+            authority: format!("{host}:{port}"),
+        });
     }
+    Ok(endpoint)
 }
 
 fn no_endpoint(exchange: &Exchange, cluster: usize) -> Failure {

@@ -30,14 +30,19 @@ impl Times {
     pub(crate) fn new(exchange: &Exchange, is_whole: bool, now: Instant) -> Self {
         let per_try = exchange.retry().and_then(|policy| policy.per_try_timeout);
         Self {
-            request: deadline(exchange.started, exchange.per_request.filter(|_| is_whole)),
-            client: deadline(
-                exchange.started,
-                exchange.grpc.as_ref().and_then(|grpc| grpc.timeout),
-            ),
             this_try: deadline(now, per_try),
             idle: deadline(now, exchange.idle),
-            moved: false,
+            ..Self::of_request(exchange, is_whole)
+        }
+    }
+
+    /// Between tries, and before one has a connection.
+    pub(super) fn of_request(exchange: &Exchange, is_whole: bool) -> Self {
+        let grpc = exchange.grpc.as_ref();
+        Self {
+            request: deadline(exchange.started, exchange.per_request.filter(|_| is_whole)),
+            client: deadline(exchange.started, grpc.and_then(|grpc| grpc.timeout)),
+            ..Self::unlimited()
         }
     }
 
@@ -97,7 +102,7 @@ impl Times {
 }
 
 /// When a request's time is up, if it has a limit.
-pub(crate) fn deadline(from: Instant, limit: Option<Duration>) -> Option<Instant> {
+fn deadline(from: Instant, limit: Option<Duration>) -> Option<Instant> {
     from.checked_add(limit?)
 }
 

@@ -40,3 +40,4 @@ mod smuggling;
 mod tcp;
 mod tls;
 mod trailers;
+mod waiting;
