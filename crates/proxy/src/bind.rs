@@ -28,20 +28,21 @@ pub(crate) fn listen(
 }
 
 /// `count` sets of listeners on `address`, which another process listens on too and handed over: all of
-/// them are accepted from, since the kernel spreads connections over them.
+/// them are accepted from, since the kernel spreads connections over them. Where it fails, nothing is taken.
 pub(crate) fn adopt(
     address: SocketAddr,
-    inherited: Vec<TcpListener>,
+    inherited: &mut Vec<TcpListener>,
     count: usize,
 ) -> io::Result<Vec<Vec<TcpListener>>> {
-    let mut sets: Vec<Vec<TcpListener>> = std::iter::repeat_with(Vec::new).take(count).collect();
-    let fewer = count.saturating_sub(inherited.len());
-    for (place, socket) in inherited.into_iter().enumerate() {
+    for socket in &*inherited {
         socket.set_nonblocking(true)?;
-        sets[place % count].push(socket);
     }
-    for set in &mut sets[count - fewer..] {
-        set.push(shared(address)?);
+    let fewer = count.saturating_sub(inherited.len());
+    let own = (0..fewer).map(|_| shared(address));
+    let own: Vec<TcpListener> = own.collect::<io::Result<_>>()?;
+    let mut sets: Vec<Vec<TcpListener>> = std::iter::repeat_with(Vec::new).take(count).collect();
+    for (place, socket) in inherited.drain(..).chain(own).enumerate() {
+        sets[place % count].push(socket);
     }
     Ok(sets)
 }
@@ -111,8 +112,8 @@ mod tests {
     #[test]
     fn sockets_of_another_process_are_all_accepted_from_by_any_number_of_workers() {
         for (handed, workers) in [(1, 3), (2, 2), (3, 1), (5, 2)] {
-            let (address, inherited) = listen(ANY, handed).unwrap();
-            let sets = adopt(address, inherited, workers).unwrap();
+            let (address, mut inherited) = listen(ANY, handed).unwrap();
+            let sets = adopt(address, &mut inherited, workers).unwrap();
             assert_eq!(sets.len(), workers);
             assert!(sets.iter().all(|set| !set.is_empty()));
             let all: Vec<_> = sets.into_iter().flatten().collect();

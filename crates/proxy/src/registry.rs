@@ -139,50 +139,72 @@ impl Registry {
         Ok(bound)
     }
 
-    /// Listeners that the node has already are kept; for the others a socket is opened for each worker.
+    /// Listeners that the node has already are kept; for the others a socket is opened for each worker. Where
+    /// one fails, the sockets that the process before handed over stay for a view to come.
     fn bind(&mut self, program: &Program) -> Result<Vec<Bound>, ApplyError> {
-        // Given back at the end, but for what listeners took.
         let mut inherited = std::mem::take(&mut self.inherited);
-        let workers = self.workers.len();
-        let before = self
-            .nodes
-            .get(&program.node)
-            .map_or(&[][..], |node| &node.listeners);
-        let bind = |listener: &Listener| {
-            let is_same = |bound: &&Bound| {
-                bound.bind == listener.bind
-                    && (bound.bind.port() != 0 || bound.name == listener.name)
-            };
-            let kept = before.iter().find(is_same);
-            let (address, sockets) = match kept {
-                Some(bound) => (bound.address, Vec::new()),
-                None => open(listener.bind, &mut inherited, workers)
-                    .map_err(|source| not_bound(program, listener, source))?,
-            };
-            let twins = match kept {
-                Some(bound) => Arc::clone(&bound.twins),
-                None => Arc::new(
-                    twins(sockets.iter().flatten())
-                        .map_err(|source| not_bound(program, listener, source))?,
-                ),
-            };
-            Ok(Bound {
-                name: listener.name.clone(),
-                bind: listener.bind,
-                address,
-                sockets,
-                twins,
-                pool: Pool::new(&listener.limits, kept.and_then(|bound| bound.pool.as_ref())),
-                tls: self.acceptor(program, listener, kept)?,
-                ceiling: match kept {
-                    Some(bound) => bound.ceiling.clone(),
-                    None => Ceiling::of(self.most_connections),
+        let handed_over: Vec<SocketAddr> = inherited
+            .iter()
+            .filter_map(|socket| socket.local_addr().ok())
+            .collect();
+        let mut all = Vec::with_capacity(program.listeners.len());
+        let mut listeners = program.listeners.iter();
+        let failed =
+            listeners.find_map(
+                |listener| match self.bind_one(program, listener, &mut inherited) {
+                    Ok(bound) => {
+                        all.push(bound);
+                        None
+                    }
+                    Err(error) => Some(error),
                 },
-            })
-        };
-        let bound = program.listeners.iter().map(bind).collect();
+            );
+        if let Some(error) = failed {
+            all.retain(|bound: &Bound| handed_over.contains(&bound.address));
+            let given_back = all.into_iter().flat_map(|bound| bound.sockets);
+            inherited.extend(given_back.flatten());
+            self.inherited = inherited;
+            return Err(error);
+        }
         self.inherited = inherited;
-        bound
+        Ok(all)
+    }
+
+    fn bind_one(
+        &self,
+        program: &Program,
+        listener: &Listener,
+        inherited: &mut Vec<TcpListener>,
+    ) -> Result<Bound, ApplyError> {
+        let before = self.nodes.get(&program.node);
+        let before = before.map_or(&[][..], |node| &node.listeners);
+        let is_same = |bound: &&Bound| {
+            bound.bind == listener.bind && (bound.bind.port() != 0 || bound.name == listener.name)
+        };
+        let kept = before.iter().find(is_same);
+        let tls = self.acceptor(program, listener, kept)?;
+        let (address, sockets, twins) = match kept {
+            Some(bound) => (bound.address, Vec::new(), Arc::clone(&bound.twins)),
+            None => {
+                let opened = open(listener.bind, inherited, self.workers.len());
+                let (address, sockets, twins) =
+                    opened.map_err(|source| not_bound(program, listener, source))?;
+                (address, sockets, Arc::new(twins))
+            }
+        };
+        Ok(Bound {
+            name: listener.name.clone(),
+            bind: listener.bind,
+            address,
+            sockets,
+            twins,
+            pool: Pool::new(&listener.limits, kept.and_then(|bound| bound.pool.as_ref())),
+            tls,
+            ceiling: match kept {
+                Some(bound) => bound.ceiling.clone(),
+                None => Ceiling::of(self.most_connections),
+            },
+        })
     }
 
     /// Goes on with the one before where it is to be the same, and so with its clients' sessions.
@@ -437,22 +459,37 @@ impl Node {
     }
 }
 
-/// A set of sockets for each worker: inherited ones where there are any.
+/// Where a listener is, a set of sockets for each worker, and a twin of each of them.
+type Opened = (SocketAddr, Vec<Vec<TcpListener>>, Vec<TcpListener>);
+
+/// Takes the inherited ones where there are any.
 fn open(
     address: SocketAddr,
     inherited: &mut Vec<TcpListener>,
     workers: usize,
-) -> io::Result<(SocketAddr, Vec<Vec<TcpListener>>)> {
+) -> io::Result<Opened> {
     let is_there = |socket: &mut TcpListener| socket.local_addr().is_ok_and(|own| own == address);
-    let adopted: Vec<TcpListener> = inherited.extract_if(.., is_there).collect();
-    if !adopted.is_empty() {
-        return Ok((address, bind::adopt(address, adopted, workers)?));
+    let mut adopted: Vec<TcpListener> = inherited.extract_if(.., is_there).collect();
+    if adopted.is_empty() {
+        let (address, sockets) = bind::listen(address, workers)?;
+        let twins = twins(sockets.iter())?;
+        let sockets = sockets.into_iter().map(|socket| vec![socket]);
+        return Ok((address, sockets.collect(), twins));
     }
-    let (address, sockets) = bind::listen(address, workers)?;
-    Ok((
-        address,
-        sockets.into_iter().map(|socket| vec![socket]).collect(),
-    ))
+    let sets = match bind::adopt(address, &mut adopted, workers) {
+        Ok(sets) => sets,
+        Err(error) => {
+            inherited.append(&mut adopted);
+            return Err(error);
+        }
+    };
+    match twins(sets.iter().flatten()) {
+        Ok(twins) => Ok((address, sets, twins)),
+        Err(error) => {
+            inherited.extend(sets.into_iter().flatten());
+            Err(error)
+        }
+    }
 }
 
 fn twins<'s>(sockets: impl Iterator<Item = &'s TcpListener>) -> io::Result<Vec<TcpListener>> {

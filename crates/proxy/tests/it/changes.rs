@@ -1,13 +1,15 @@
 //! Views are replaced under load, and no request is lost.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use proxy::ApplyError;
+use proxy::{ApplyError, DataPlane};
+use testkit::raw::RawClient;
 use testkit::{Backend, Load, Report};
 use view::*;
 
-use crate::mesh::{Proxy, cluster, gateway, gateway_to, get, nobody, retrying};
+use crate::mesh::{Proxy, cluster, gateway, gateway_to, get, listener, nobody, options, retrying};
 
 /// Requests a second; what two busy cores do in an unoptimised build with room to spare.
 const RATE: f64 = 3000.0;
@@ -221,6 +223,33 @@ async fn a_view_that_cannot_run_is_refused_and_the_last_good_one_goes_on() {
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(proxy.get("/").await.status, 200, "{words}");
     }
+}
+
+/// The process before still listens there, so that they cannot be opened anew.
+#[tokio::test]
+async fn sockets_that_were_handed_over_stay_for_a_view_that_can_run() {
+    let backend = Backend::saying("x").await.unwrap();
+    let before = Proxy::running(&gateway_to(backend.address)).await;
+    let heir = DataPlane::start(options()).unwrap();
+    heir.inherit(before.plane.sockets().await.unwrap()).await;
+    let mut good = gateway_to(backend.address);
+    good.listeners[0].bind = before.address;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut bad = good.clone();
+    let mut second = listener("second", good.listeners[0].entry.clone());
+    second.bind = taken.local_addr().unwrap();
+    bad.listeners.push(second);
+    for _ in 0..2 {
+        let error = heir.apply(Arc::new(bad.clone())).await.unwrap_err();
+        assert!(
+            matches!(error, ApplyError::AddressInUse { address, .. } if address == bad.listeners[1].bind)
+        );
+    }
+    heir.apply(Arc::new(good)).await.unwrap();
+    let address = before.address;
+    before.plane.shutdown(Duration::from_secs(5)).await;
+    let mut client = RawClient::connect(address).await.unwrap();
+    assert_eq!(client.ask(get("/")).await.unwrap().status, 200);
 }
 
 #[tokio::test]
