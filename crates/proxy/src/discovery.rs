@@ -1,8 +1,8 @@
 //! The endpoints of one cluster, kept up to date in the background: who they are and how they are.
 //!
 //! Each applied view gets endpoint lists of its own, so that requests of the view before it still find
-//! theirs; what is known of an endpoint is carried over by its address. A Cloud Map cluster has no
-//! endpoints here: whoever compiles the view answers the lookup first and makes it static.
+//! theirs; what is known of an endpoint is carried over while the same instance has its address. A Cloud Map
+//! cluster has no endpoints here: whoever compiles the view answers the lookup first and makes it static.
 
 mod dns;
 mod following;
@@ -77,6 +77,15 @@ struct Checked {
 struct Known {
     endpoint: Arc<Shared>,
     checker: Option<AbortHandle>,
+}
+
+impl Known {
+    /// Checks it no longer.
+    fn stop(&self) {
+        if let Some(checker) = &self.checker {
+            checker.abort();
+        }
+    }
 }
 
 impl Watch {
@@ -180,9 +189,7 @@ impl Drop for Watch {
             sweeper.abort();
         }
         for known in self.checked.known().values() {
-            if let Some(checker) = &known.checker {
-                checker.abort();
-            }
+            known.stop();
         }
     }
 }
@@ -250,8 +257,8 @@ impl Checked {
         }
         known.retain(|address, left| {
             let stays = listed.iter().any(|endpoint| endpoint.address == *address);
-            if let (false, Some(checker)) = (stays, &left.checker) {
-                checker.abort();
+            if !stays {
+                left.stop();
             }
             stays
         });
@@ -266,21 +273,22 @@ impl Checked {
         named: view::Endpoint,
     ) -> Arc<Shared> {
         let address = named.address;
-        let before = known.remove(&address);
+        let mut before = known.remove(&address);
+        // An address that was given to another instance says nothing of it.
+        if let Some(left) = before.take_if(|old| old.endpoint.id != named.id) {
+            left.stop();
+        }
         let health = self.starting_health(before.as_ref());
         let unchanged = before.as_ref().is_some_and(|old| {
-            old.endpoint.id == named.id
-                && old.endpoint.zone == named.zone
-                && old.endpoint.health().status == health.status
+            old.endpoint.zone == named.zone && old.endpoint.health().status == health.status
         });
         let (endpoint, running) = match before {
             Some(old) if unchanged => (old.endpoint, old.checker),
-            other => {
-                if let Some(checker) = other.and_then(|old| old.checker) {
-                    checker.abort();
-                }
-                (Arc::new(Shared::new(named, health)), None)
+            Some(old) => {
+                old.stop();
+                (Arc::new(old.endpoint.changed(named, health)), None)
             }
+            None => (Arc::new(Shared::new(named, health)), None),
         };
         let checker = running.or_else(|| {
             let watching = health::watch(

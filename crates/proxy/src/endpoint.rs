@@ -24,7 +24,8 @@ pub(crate) struct Shared {
     pub(crate) id: String,
     pub(crate) address: SocketAddr,
     pub(crate) zone: Option<String>,
-    pub(crate) record: Record,
+    /// What it has done, whatever is now known of its place and health.
+    pub(crate) record: Arc<Record>,
     is_healthy: AtomicBool,
     health: Mutex<Health>,
 }
@@ -36,9 +37,17 @@ impl Shared {
             id: named.id,
             address: named.address,
             zone: named.zone,
-            record: Record::default(),
+            record: Arc::default(),
             is_healthy,
             health: Mutex::new(health),
+        }
+    }
+
+    /// The same instance, of which something else is known now.
+    pub(crate) fn changed(&self, named: view::Endpoint, health: Health) -> Self {
+        Self {
+            record: Arc::clone(&self.record),
+            ..Self::new(named, health)
         }
     }
 

@@ -125,6 +125,30 @@ async fn a_new_endpoint_waits_for_its_first_check_and_a_known_one_never_does() {
     assert_eq!(answering(&proxy).await, ["known"]);
 }
 
+/// Its first check decides alone, as with any that is new; those of the one before count no more.
+#[tokio::test]
+async fn another_instance_at_a_known_address_begins_anew() {
+    let (backend, health) = switchable("one").await;
+    let mut view = checked(gateway(&[("v", 1, &[backend.address])]), Protocol::Http);
+    let check = view.clusters[0].health_check.as_mut().unwrap();
+    check.interval = Duration::from_secs(3600);
+    let proxy = Proxy::running(&view).await;
+    until("it is healthy", async || {
+        statuses(&proxy).await == [HealthStatus::Healthy]
+    })
+    .await;
+    health.store(false, Ordering::Relaxed);
+    let Discovery::Static { endpoints } = &mut view.clusters[0].discovery else {
+        unreachable!("it names its endpoints");
+    };
+    endpoints[0].id = "another".into();
+    proxy.apply(&view).await.unwrap();
+    until("it is ill", async || {
+        statuses(&proxy).await == [HealthStatus::Unhealthy]
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn tcp_checks_only_connect() {
     let (backend, _) = switchable("one").await;

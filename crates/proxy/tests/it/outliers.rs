@@ -8,7 +8,7 @@ use std::time::Duration;
 use testkit::backend::with_status;
 use testkit::raw::{RawServer, Reaction};
 use testkit::{Backend, until};
-use view::{NodeView, OutlierDetection};
+use view::{Discovery, Endpoint, NodeView, OutlierDetection};
 
 use crate::mesh::{Proxy, gateway, get, nobody};
 
@@ -188,6 +188,26 @@ async fn a_new_view_keeps_ejections_and_one_without_detection_ends_them() {
         proxy.ask(get("/")).await.status == 500
     })
     .await;
+}
+
+/// Where it is, and whether it is checked, make no other instance of it.
+#[tokio::test]
+async fn an_endpoint_of_which_more_is_known_stays_ejected_and_another_instance_is_not() {
+    let good = Backend::saying("good").await.unwrap();
+    let (bad, _) = failing("bad").await;
+    let mut view = detecting(&[good.address, bad.address], LONG);
+    let proxy = Proxy::running(&view).await;
+    assert_eq!(failures(&proxy, 40).await, 3);
+    let mut apply = async |change: fn(&mut Endpoint)| {
+        if let Discovery::Static { endpoints } = &mut view.clusters[0].discovery {
+            change(&mut endpoints[1]);
+        }
+        proxy.apply(&view).await.unwrap();
+        ejected(&proxy).await
+    };
+    let moved = apply(|endpoint| endpoint.zone = Some("eu-west-1a".into())).await;
+    assert_eq!(moved, [bad.address]);
+    assert_eq!(apply(|endpoint| endpoint.id = "another".into()).await, []);
 }
 
 /// A release may move its weights several times in each interval.
