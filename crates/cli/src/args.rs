@@ -3,6 +3,7 @@
 mod ceilings;
 mod exchange;
 mod proxy;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,11 +22,7 @@ pub use proxy::{PortPair, Proxy};
 /// A service mesh whose releases decide for themselves.
 #[derive(Debug, Parser)]
 #[command(name = "serin", version, after_long_help = epilogue())]
-#[command(
-    arg_required_else_help = true,
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -157,7 +154,7 @@ pub struct Up {
     #[command(flatten)]
     pub serving: Serving,
     /// Where the admin port of the data plane listens; port 0 takes a free one [default: none]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = values::address)]
     pub admin: Option<SocketAddr>,
     #[command(flatten)]
     pub ceilings: Ceilings,
@@ -179,7 +176,7 @@ pub struct Serving {
     #[arg(short, long, env = "SERIN_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the API listens; port 0 takes a free one [default: as configured, else 127.0.0.1:7470]
-    #[arg(long, env = "SERIN_API", value_name = "ADDRESS")]
+    #[arg(long, env = "SERIN_API", value_name = "ADDRESS", value_parser = values::address)]
     pub api: Option<SocketAddr>,
 }
 
@@ -203,7 +200,7 @@ pub struct Release {
     #[arg(long, value_name = "DURATION")]
     pub step_time: Option<TextDuration>,
     /// The fewest canary requests on each step
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count::<u64>, allow_negative_numbers = true)]
     pub step_requests: Option<u64>,
     /// Only say what would happen
     #[arg(long)]
@@ -235,7 +232,7 @@ pub struct Plan {
     /// As the manifest names it; its traffic of now is asked of the server
     pub service: Option<String>,
     /// Requests a second, where no server is to be asked
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::quantity, allow_negative_numbers = true)]
     pub rate: Option<f64>,
     /// How often requests fail now, as `0.1%` [default: as measured, else 0.1%]
     #[arg(long, value_name = "PERCENT")]
@@ -250,19 +247,19 @@ pub struct Plan {
     #[arg(long = "share", value_delimiter = ',', value_name = "SHARES")]
     pub shares: Vec<Share>,
     /// Find the largest share that costs no more extra failures
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::quantity, allow_negative_numbers = true)]
     pub budget: Option<f64>,
     /// Find the smallest share that finds it in this time, as `2m`
     #[arg(long, value_name = "DURATION")]
     pub within: Option<TextDuration>,
     /// As the manifest's `false_rollback` [default: 0.01]
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_parser = values::risk, allow_negative_numbers = true)]
     pub false_rollback: Option<f64>,
     /// As the manifest's `allowed_excess`, in percent [default: 0.5%]
     #[arg(long, value_name = "PERCENT")]
     pub allowed_excess: Option<Percentage>,
     /// As the manifest's `false_promotion` [default: 0.005]
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_parser = values::risk, allow_negative_numbers = true)]
     pub false_promotion: Option<f64>,
 }
 
@@ -321,21 +318,21 @@ pub struct Logs {
     #[arg(long, value_name = "TAG")]
     pub version: Option<String>,
     /// Only this task, counted from 0
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count::<u32>, allow_negative_numbers = true)]
     pub task: Option<u32>,
     /// Keep showing what is written
     #[arg(short, long)]
     pub follow: bool,
     /// Begin with so many last lines of each task
-    #[arg(short = 'n', long, default_value_t = 100, value_name = "N")]
+    #[arg(short = 'n', long, default_value_t = 100, value_name = "N", value_parser = values::count::<u64>, allow_negative_numbers = true)]
     pub lines: u64,
 }
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The manifest to check for, where there is one
-    #[arg(short, long, default_value = "serin.yaml")]
-    pub file: PathBuf,
+    /// The manifest to check for [default: serin.yaml, where there is one]
+    #[arg(short, long)]
+    pub file: Option<PathBuf>,
 }
 
 /// As the driver calls it; the state directory is the global option.

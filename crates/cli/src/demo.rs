@@ -17,7 +17,7 @@ use std::time::Duration;
 use server::Configuration;
 
 use crate::args::{Demo, Global};
-use crate::commands::find_program;
+use crate::commands::{find_program, version_of_program};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -32,7 +32,7 @@ use story::Story;
 
 pub async fn run(args: &Demo, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let mut interrupt = Interrupt::listen()?;
-    let example = example::choose(args, |program| find_program(program).is_some())
+    let example = example::choose(args, |program| version_of_program(program).is_ok())
         .map_err(|error| Failure::new(Exit::CheckFailed, error.to_string()).hint(error.hint()))?;
     let stage = Stage::set(example, &global.state.join("demo")).await?;
     let server = ServerProcess::start(Setup {

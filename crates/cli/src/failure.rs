@@ -56,6 +56,21 @@ impl Failure {
     }
 }
 
+/// An error and its causes in one row, where there is room for no more.
+pub fn in_one_row(error: &dyn Error) -> String {
+    let first = |error: &dyn Error| {
+        let text = error.to_string();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let mut row = first(error);
+    let mut source = error.source();
+    while let Some(cause) = source {
+        row = format!("{row}: {}", first(cause));
+        source = cause.source();
+    }
+    row
+}
+
 /// Text of one or more lines after its label, the further ones indented.
 fn paragraph(label: Line, text: &str) -> Vec<Line> {
     let mut rows = text.lines();

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -80,6 +81,39 @@ fn what_is_missing_fails_with_a_hint() {
         assert!(check["hint"].is_string(), "{check}");
     }
     assert_eq!(result_of(&report, "git")["result"], "warning");
+}
+
+#[test]
+fn a_compiler_that_is_found_and_does_not_run_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let shim = directory.path().join("rustc");
+    std::fs::write(&shim, "#!/bin/sh\necho 'no toolchain' >&2\nexit 1\n").unwrap();
+    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let report = json(&check(
+        directory.path(),
+        &["-o", "json"],
+        Some(directory.path()),
+    ));
+    assert_eq!(result_of(&report, "compiler")["result"], "failed");
+    let rustc = result_of(&report, "rustc");
+    assert_eq!(rustc["result"], "warning");
+    let expected = format!("{} does not run: no toolchain", shim.display());
+    assert_eq!(rustc["found"], expected);
+}
+
+#[test]
+fn a_manifest_that_is_named_must_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = check(directory.path(), &["-f", "none.yaml", "-o", "json"], None);
+    let report = json(&output);
+    assert_eq!(output.status.code(), Some(4), "{report}");
+    let valid = result_of(&report, "valid");
+    assert_eq!(valid["result"], "failed");
+    let found = valid["found"].as_str().unwrap();
+    assert!(
+        found.starts_with("could not read none.yaml: No such file"),
+        "{found}"
+    );
 }
 
 #[test]

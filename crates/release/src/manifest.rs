@@ -179,7 +179,7 @@ impl Manifest {
     /// Reads a manifest and checks what spans several fields.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let manifest: Self = serde_saphyr::from_str(text).map_err(|error| Error::Yaml {
-            reason: error.to_string(),
+            reason: with_its_line(text, &error),
         })?;
         manifest.check()?;
         Ok(manifest)
@@ -191,7 +191,10 @@ impl Manifest {
             path: path.to_owned(),
             source,
         })?;
-        let mut manifest = Self::parse(&text)?;
+        let mut manifest = Self::parse(&text).map_err(|error| Error::Refused {
+            path: path.to_owned(),
+            source: Box::new(error),
+        })?;
         let directory = path.parent().unwrap_or(Path::new(""));
         for service in manifest.services.values_mut() {
             service.source =
@@ -301,10 +304,28 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    #[error("the manifest is not understood: {reason}")]
+    #[error("the manifest {} is refused", path.display())]
+    Refused {
+        path: PathBuf,
+        #[source]
+        source: Box<Error>,
+    },
+    #[error("{reason}")]
     Yaml { reason: String },
-    #[error("the manifest's {field}: {rule}")]
+    #[error("{field}: {rule}")]
     Rule { field: String, rule: String },
+}
+
+/// What is wrong, and below it the line that it is about. The reader's own excerpt says all of it again.
+fn with_its_line(text: &str, error: &serde_saphyr::Error) -> String {
+    let reason = error.without_snippet().to_string();
+    let line = error.location().map(|location| location.line());
+    let number = line.and_then(|line| usize::try_from(line).ok());
+    let row = number.and_then(|number| text.lines().nth(number.checked_sub(1)?));
+    match (number, row) {
+        (Some(number), Some(row)) => format!("{reason}\n{number:>4} | {}", row.trim_end()),
+        _ => reason,
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use release::manifest::TextDuration;
 
-use super::Ceilings;
+use super::{Ceilings, values};
 
 #[derive(Debug, Args)]
 pub struct Proxy {
@@ -22,10 +22,10 @@ pub struct Proxy {
     #[arg(long, env = "SERIN_SERVER_CA", value_name = "FILE")]
     pub server_ca: Option<PathBuf>,
     /// Where callers reach the node
-    #[arg(long, default_value = "0.0.0.0", value_name = "ADDRESS")]
+    #[arg(long, default_value = "0.0.0.0", value_name = "ADDRESS", value_parser = values::ip)]
     pub bind: IpAddr,
     /// The port for callers of a node with one listener
-    #[arg(long, default_value = "15000", value_name = "PORT")]
+    #[arg(long, default_value = "15000", value_name = "PORT", value_parser = values::port)]
     pub ingress_port: u16,
     /// The port for callers of one of the node's listeners, as `8080=15080`
     #[arg(long, value_name = "LISTENER=PORT")]
@@ -44,7 +44,7 @@ pub struct Proxy {
     #[arg(long, value_name = "LISTENER", value_parser = clap::value_parser!(u16).range(1..))]
     pub proxy_protocol: Vec<u16>,
     /// Threads that carry traffic [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::at_least_one::<NonZeroUsize>)]
     pub workers: Option<NonZeroUsize>,
     /// How long a client's connection may stay without a request
     #[arg(long, default_value = "1h", value_name = "DURATION")]
@@ -59,7 +59,7 @@ pub struct Proxy {
     #[arg(long, default_value = "30s", value_name = "DURATION")]
     pub replace_timeout: TextDuration,
     /// Where the admin port listens [default: none]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = values::address)]
     pub admin: Option<SocketAddr>,
     /// How long requests under way may take when the proxy ends
     #[arg(long, default_value = "20s", value_name = "DURATION")]

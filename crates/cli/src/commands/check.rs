@@ -16,7 +16,7 @@ use crate::line::Line;
 use crate::render::table;
 use crate::terminal::Terminal;
 
-pub use program::find as find_program;
+pub use program::{find as find_program, version as version_of_program};
 
 #[derive(Debug, Serialize)]
 struct Checked {
@@ -47,7 +47,7 @@ struct Report {
 pub async fn run(args: &Check, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let mut checks = host::checks(&global.state);
     checks.extend(program::checks());
-    checks.extend(server::checks(&args.file, global).await);
+    checks.extend(server::checks(args.file.as_deref(), global).await);
     let able = checks.iter().all(|check| check.result != Outcome::Failed);
     let report = Report { able, checks };
     match terminal.is_json() {

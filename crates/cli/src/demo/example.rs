@@ -74,9 +74,9 @@ const GET_RUST: &str = "https://rustup.rs";
 
 #[derive(Debug, thiserror::Error)]
 pub enum NoCompiler {
-    #[error("no compiler is found: the demo builds its example with `crystal` or `rustc`")]
+    #[error("no compiler runs here: the demo builds its example with `crystal` or `rustc`")]
     Any,
-    #[error("`{0}` is not found")]
+    #[error("`{0}` is not found, or does not run")]
     Wanted(&'static str),
 }
 

@@ -156,7 +156,7 @@ fn without_a_compiler_the_demo_says_where_to_get_one() {
     let (code, stderr) = told(&["demo"]);
     assert_eq!(code, Some(4));
     assert!(
-        stderr.starts_with("error: no compiler is found"),
+        stderr.starts_with("error: no compiler runs here"),
         "{stderr}"
     );
     assert!(

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use super::{Checked, Outcome};
 
@@ -18,16 +19,52 @@ pub fn find(name: &str) -> Option<PathBuf> {
         })
 }
 
+/// The program's own word on its version. One that is found need not run: rustup's `rustc` without a
+/// toolchain does not.
+pub fn version(name: &str) -> Result<String, NoProgram> {
+    let program = find(name).ok_or(NoProgram::NotFound)?;
+    let output = Command::new(&program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
+    let path = program.display().to_string();
+    let first = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    match output {
+        Ok(output) if output.status.success() => Ok(format!("{}, {path}", first(&output.stdout))),
+        Ok(output) => {
+            let reason = match first(&output.stderr) {
+                silence if silence.is_empty() => output.status.to_string(),
+                words => words,
+            };
+            Err(NoProgram::DoesNotRun { path, reason })
+        }
+        Err(error) => Err(NoProgram::DoesNotRun {
+            path,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum NoProgram {
+    #[error("not found")]
+    NotFound,
+    #[error("{path} does not run: {reason}")]
+    DoesNotRun { path: String, reason: String },
+}
+
 pub fn checks() -> Vec<Checked> {
-    let (crystal, rustc) = (find("crystal"), find("rustc"));
-    let neither = crystal.is_none() && rustc.is_none();
+    let (crystal, rustc) = (version("crystal"), version("rustc"));
     vec![
-        match neither {
+        match crystal.is_err() && rustc.is_err() {
             true => Checked::new(
                 BUILD,
                 "compiler",
                 Outcome::Failed,
-                "neither `crystal` nor `rustc`",
+                "neither `crystal` nor `rustc` runs",
             )
             .hint("`serin demo` builds its example with one of them; see `serin demo`"),
             false => Checked::new(
@@ -45,17 +82,16 @@ pub fn checks() -> Vec<Checked> {
         program("rustc", rustc, "the demo's twin in Rust"),
         program(
             "git",
-            find("git"),
+            version("git"),
             "people who make patches; serin itself applies them alone",
         ),
     ]
 }
 
-fn program(id: &'static str, found: Option<PathBuf>, purpose: &str) -> Checked {
+fn program(id: &'static str, found: Result<String, NoProgram>, purpose: &str) -> Checked {
     match found {
-        Some(path) => Checked::new(BUILD, id, Outcome::Passed, path.display().to_string()),
-        None => {
-            Checked::new(BUILD, id, Outcome::Warning, "not found").hint(format!("for {purpose}"))
-        }
+        Ok(version) => Checked::new(BUILD, id, Outcome::Passed, version),
+        Err(missing) => Checked::new(BUILD, id, Outcome::Warning, missing.to_string())
+            .hint(format!("for {purpose}")),
     }
 }

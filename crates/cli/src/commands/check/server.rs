@@ -4,26 +4,32 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use release::Manifest;
+use release::manifest;
 
 use super::{Checked, Outcome};
 use crate::args::Global;
 use crate::client::{AddressError, Client};
+use crate::failure::in_one_row;
 
 const MANIFEST: &str = "manifest";
+/// Where `serin up` looks too.
+const USUAL_MANIFEST: &str = "serin.yaml";
 const SERVER: &str = "server";
 
-pub async fn checks(manifest: &Path, global: &Global) -> Vec<Checked> {
+/// A manifest that is named must be there; the usual one need not.
+pub async fn checks(manifest: Option<&Path>, global: &Global) -> Vec<Checked> {
     let client = Client::find(global.server.as_deref(), &global.state);
     let server = reachable(&client).await;
     let is_running = server.result == Outcome::Passed;
-    let mut checks = match manifest.exists() {
-        true => of_manifest(manifest, is_running),
-        false => vec![Checked::new(
+    let usual = Path::new(USUAL_MANIFEST);
+    let mut checks = match manifest {
+        None if !usual.exists() => vec![Checked::new(
             MANIFEST,
             "valid",
             Outcome::Skipped,
-            format!("there is no {}", manifest.display()),
+            format!("there is no {USUAL_MANIFEST}"),
         )],
+        manifest => of_manifest(manifest.unwrap_or(usual), is_running),
     };
     checks.push(server);
     checks
@@ -38,11 +44,11 @@ fn of_manifest(path: &Path, is_running: bool) -> Vec<Checked> {
             vec![valid, gateway_port(manifest.gateway.port, is_running)]
         }
         Err(error) => {
-            let found = error.to_string().replace('\n', " ");
-            vec![
-                Checked::new(MANIFEST, "valid", Outcome::Failed, found)
-                    .hint(format!("mend {}", path.display())),
-            ]
+            let hint = match &error {
+                manifest::Error::Read { .. } => "name another with -f".to_owned(),
+                _ => format!("mend {}", path.display()),
+            };
+            vec![Checked::new(MANIFEST, "valid", Outcome::Failed, in_one_row(&error)).hint(hint)]
         }
     }
 }
@@ -76,7 +82,7 @@ async fn reachable(client: &Result<Client, AddressError>) -> Checked {
         Err(AddressError::NoServer { .. }) => {
             return Checked::new(SERVER, id, Outcome::Skipped, "no server runs here");
         }
-        Err(error) => return Checked::new(SERVER, id, Outcome::Failed, error.to_string()),
+        Err(error) => return Checked::new(SERVER, id, Outcome::Failed, in_one_row(&error)),
     };
     // Health needs no token; the status does.
     match client.status().await {
@@ -89,7 +95,7 @@ async fn reachable(client: &Result<Client, AddressError>) -> Checked {
                 None => format!("{}, without a manifest", client.url()),
             },
         ),
-        Err(error) => Checked::new(SERVER, id, Outcome::Failed, error.to_string())
+        Err(error) => Checked::new(SERVER, id, Outcome::Failed, in_one_row(&error))
             .hint("`serin up` starts it again; see server.log in the state directory"),
     }
 }
