@@ -5,7 +5,7 @@ use std::str::FromStr;
 use judge::{BasisPoints, Config, Detection, Forecast, Settings};
 use model::Share;
 use serde::Serialize;
-use server::api::types::Role;
+use server::api::types::{ReleaseStatus, Role};
 
 use crate::args::{Global, Plan};
 use crate::exit::Exit;
@@ -58,9 +58,25 @@ pub struct Outlook {
     /// Nothing failed of so many requests: `failing` is what half a failure would be.
     pub none_failed_of: Option<u64>,
     pub canary_failing: f64,
+    /// So many times `failing` would have been more than all requests: all are taken.
+    pub beyond_all: Option<f64>,
     pub shares: Vec<AtShare>,
     pub budget: Option<Bound>,
     pub deadline: Option<Bound>,
+    /// More of stable's requests fail than this: an auto release neither rises nor promotes.
+    pub holds_above: Option<f64>,
+    /// The release of the service that runs now.
+    pub running: Option<Running>,
+}
+
+/// No other release begins before it has ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Running {
+    pub release: String,
+    pub held: bool,
+    /// What it does now, or waits for.
+    pub now: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,6 +113,7 @@ pub async fn run(plan: &Plan, global: &Global, terminal: &mut Terminal) -> Resul
             rate,
             failing: plan.failing.map_or(0.001, |failing| failing.0),
             none_failed_of: None,
+            running: None,
         },
         (Some(service), None) => measured(service, plan, global).await?,
         (None, None) => {
@@ -118,6 +135,7 @@ struct Traffic {
     rate: f64,
     failing: f64,
     none_failed_of: Option<u64>,
+    running: Option<Running>,
 }
 
 async fn measured(service: &str, plan: &Plan, global: &Global) -> Result<Traffic, Failure> {
@@ -147,16 +165,23 @@ async fn measured(service: &str, plan: &Plan, global: &Global) -> Result<Traffic
         rate,
         failing,
         none_failed_of: none_failed.then_some(stable.requests),
+        running: status.release.as_ref().and_then(running),
+    })
+}
+
+fn running(release: &ReleaseStatus) -> Option<Running> {
+    release.ended.is_none().then(|| Running {
+        release: release.id.clone(),
+        held: release.held,
+        now: release.now.clone(),
     })
 }
 
 fn outlook(plan: &Plan, traffic: &Traffic) -> Result<Outlook, Failure> {
-    if !(traffic.rate.is_finite() && traffic.rate > 0.0) {
-        let refused = format!(
-            "failed to plan: {} requests a second are none",
-            traffic.rate
-        );
-        return Err(Failure::new(Exit::Invalid, refused));
+    if traffic.failing >= 1.0 {
+        let refused = "failed to plan: all requests fail, and no version can fail more often";
+        return Err(Failure::new(Exit::Invalid, refused)
+            .hint("say how often they fail in better times, as in --failing 0.1%"));
     }
     let defaults = Settings::default();
     let config = Config::new(Settings {
@@ -173,9 +198,12 @@ fn outlook(plan: &Plan, traffic: &Traffic) -> Result<Outlook, Failure> {
         failing: traffic.failing,
         loop_latency: release::planner::LOOP_LATENCY,
     };
-    let canary_failing = match plan.canary_failing {
-        Some(failing) => failing.0,
-        None => (plan.worse.0 * traffic.failing).min(1.0),
+    let (canary_failing, beyond_all) = match plan.canary_failing {
+        Some(failing) => (failing.0, None),
+        None => match plan.worse.0 * traffic.failing {
+            more if more > 1.0 => (1.0, Some(plan.worse.0)),
+            failing => (failing, None),
+        },
     };
     let at = |share: Share| at_share(&forecast, &config, share, canary_failing);
     let shares: Vec<Share> = match plan.shares.is_empty() {
@@ -211,9 +239,12 @@ fn outlook(plan: &Plan, traffic: &Traffic) -> Result<Outlook, Failure> {
         failing: traffic.failing,
         none_failed_of: traffic.none_failed_of,
         canary_failing,
+        beyond_all,
         shares: shares.into_iter().map(at).collect(),
         budget,
         deadline,
+        holds_above: (traffic.failing > defaults.failing_share).then_some(defaults.failing_share),
+        running: traffic.running.clone(),
     })
 }
 
@@ -270,7 +301,21 @@ mod tests {
             rate: 100.0,
             failing: 0.001,
             none_failed_of: None,
+            running: None,
         }
+    }
+
+    #[test]
+    fn what_cannot_get_worse_is_refused_and_what_would_fail_beyond_all_is_capped() {
+        let failing = |failing| Traffic { failing, ..busy() };
+        assert!(outlook(&plan("--rate 100"), &failing(1.0)).is_err());
+        let capped = outlook(&plan("--rate 100"), &failing(0.4)).unwrap();
+        assert_eq!(
+            (capped.canary_failing, capped.beyond_all, capped.holds_above),
+            (1.0, Some(5.0), Some(0.02))
+        );
+        let usual = outlook(&plan("--rate 100"), &busy()).unwrap();
+        assert_eq!((usual.beyond_all, usual.holds_above), (None, None));
     }
 
     #[test]

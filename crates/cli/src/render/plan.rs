@@ -1,17 +1,21 @@
 //! `serin plan` for people.
 
-use crate::commands::plan::{AtShare, Bound, Outlook};
+use crate::commands::plan::{AtShare, Bound, Outlook, Running};
 use crate::line::Line;
 
-use super::{number, table};
+use super::{number, table, verdict};
 
 pub fn lines(outlook: &Outlook) -> Vec<Line> {
-    let mut lines = vec![traffic(outlook), Line::new()];
-    let heading = format!(
-        "A version that fails in {} of its requests:",
-        percent(outlook.canary_failing)
-    );
-    lines.push(Line::new().plain(heading));
+    let mut lines = vec![traffic(outlook)];
+    lines.extend(outlook.running.as_ref().map(running));
+    lines.extend(outlook.holds_above.map(|share| {
+        Line::new().bad(format!(
+            "An auto release holds while more than {} fail: it neither gets more traffic nor is promoted",
+            percent(share)
+        ))
+    }));
+    lines.push(Line::new());
+    lines.push(Line::new().plain(heading(outlook)));
     let mut rows = vec![
         [
             "share",
@@ -55,6 +59,27 @@ fn traffic(outlook: &Outlook) -> Line {
             percent(outlook.failing)
         )),
         None => line.plain(format!(", {} fail", percent(outlook.failing))),
+    }
+}
+
+/// The release that runs now comes first.
+fn running(running: &Running) -> Line {
+    let state = if running.held { " is held" } else { " runs" };
+    Line::new()
+        .strong(&running.release)
+        .plain(format!("{state} now: {}", verdict::reason(&running.now)))
+}
+
+fn heading(outlook: &Outlook) -> String {
+    let failing = percent(outlook.canary_failing);
+    match outlook.beyond_all {
+        _ if outlook.canary_failing <= outlook.failing => format!(
+            "A version that fails in {failing} of its requests is as good: there is nothing to find."
+        ),
+        Some(times) => format!(
+            "A version that fails in all of its requests ({times} times as often would be more than all):"
+        ),
+        None => format!("A version that fails in {failing} of its requests:"),
     }
 }
 
@@ -125,7 +150,7 @@ fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{AtShare, Bound, Outlook, lines};
+    use super::{AtShare, Bound, Outlook, Running, lines};
     use crate::commands::plan::Found;
 
     #[test]
@@ -147,6 +172,9 @@ mod tests {
             failing: 0.001,
             none_failed_of: None,
             canary_failing: 0.005,
+            beyond_all: None,
+            holds_above: None,
+            running: None,
             shares: vec![at("5 %", Some(found)), at("0 %", None)],
             budget: Some(Bound {
                 limit: 8.0,
@@ -174,5 +202,39 @@ No share finds it within 1.0 s
 These are means: half of the releases take longer, few three times as long.
 They hold for the judge's default settings where none are given here, latencies aside.";
         assert_eq!(text.join("\n"), expected);
+        let words = |outlook: &Outlook| {
+            let lines = lines(outlook);
+            lines[..4]
+                .iter()
+                .map(|line| line.paint(false))
+                .collect::<Vec<_>>()
+        };
+        let held = Outlook {
+            failing: 0.4,
+            canary_failing: 1.0,
+            beyond_all: Some(5.0),
+            holds_above: Some(0.02),
+            running: Some(Running {
+                release: "crystal-2".to_owned(),
+                held: true,
+                now: "on hold".to_owned(),
+            }),
+            ..outlook.clone()
+        };
+        assert_eq!(
+            words(&held)[1..3],
+            [
+                "crystal-2 is held now: on hold",
+                "An auto release holds while more than 2.0 % fail: it neither gets more traffic nor is promoted",
+            ]
+        );
+        let good = Outlook {
+            canary_failing: 0.001,
+            ..outlook
+        };
+        assert_eq!(
+            words(&good)[2],
+            "A version that fails in 0.10 % of its requests is as good: there is nothing to find."
+        );
     }
 }
