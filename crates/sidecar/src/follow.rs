@@ -90,7 +90,15 @@ impl FollowServer {
             };
             let why = words(&broken);
             if self.standing.borrow().trouble.as_ref() != Some(&why) {
-                tracing::warn!(server = %self.server.url, why, "no stream to the server: serving on with the view that is here");
+                let server = &self.server.url;
+                match self.revision() {
+                    Some(revision) => {
+                        tracing::warn!(%server, why, revision, "no stream to the server: serving on with the view that is here");
+                    }
+                    None => {
+                        tracing::warn!(%server, why, "no stream to the server, and no view yet: serving nothing until it answers");
+                    }
+                }
             }
             self.standing.send_modify(|standing| {
                 standing.connected = false;

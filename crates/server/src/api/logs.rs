@@ -10,6 +10,7 @@ use axum::extract::{Path, Query};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use compute::Fleet;
 use http_body_util::channel::{Channel, Sender};
 use serde::Deserialize;
 
@@ -27,7 +28,7 @@ const TAIL: u64 = 1024 * 1024;
 
 const DEFAULT_LINES: usize = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogsQuery {
     version: Option<String>,
@@ -37,7 +38,8 @@ pub(super) struct LogsQuery {
     lines: Option<usize>,
 }
 
-/// The last lines of a service's tasks, each behind its task's id.
+/// The last lines of a service's tasks, each behind its task's id. A version or task that does not run is
+/// not found.
 #[utoipa::path(
     get,
     path = "/v1/services/{service}/logs",
@@ -65,6 +67,9 @@ pub(super) async fn logs(
         .contains_key(service.as_str())
     {
         return Err(engine::Error::NoService(service).into());
+    }
+    if let Some((message, hint)) = unknown(&server.engine.fleet(), &service, &query) {
+        return Err(Refusal::not_found(message, &hint));
     }
     let (sender, body) = Channel::<Bytes>::new(16);
     tokio::spawn(send(server, service, query, sender));
@@ -105,7 +110,7 @@ async fn send(server: Releases, service: String, query: LogsQuery, mut to: Sende
     let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
     let mut stopping = server.stopping.clone();
     loop {
-        for (id, path) in wanted(&server, &service, &query) {
+        for (id, path) in wanted(&server.engine.fleet(), &service, &query) {
             let file = files
                 .entry(id.clone())
                 .or_insert_with(|| LogFile::new(path, lines));
@@ -130,8 +135,32 @@ async fn send(server: Releases, service: String, query: LogsQuery, mut to: Sende
     }
 }
 
-fn wanted(server: &Releases, service: &str, query: &LogsQuery) -> Vec<(String, PathBuf)> {
-    let fleet = server.engine.fleet();
+/// That no task is the one asked for, and which there are.
+fn unknown(fleet: &Fleet, service: &str, query: &LogsQuery) -> Option<(String, String)> {
+    let asked = match (&query.version, query.task) {
+        (None, None) => return None,
+        (Some(version), None) => format!("version {version} of {service} has no tasks"),
+        (None, Some(task)) => format!("{service} has no task {task}"),
+        (Some(version), Some(task)) => {
+            format!("version {version} of {service} has no task {task}")
+        }
+    };
+    if !wanted(fleet, service, query).is_empty() {
+        return None;
+    }
+    let all = LogsQuery::default();
+    let tasks: Vec<String> = wanted(fleet, service, &all)
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    let hint = match tasks.is_empty() {
+        true => "no task of it runs now".to_owned(),
+        false => format!("these run: {}", tasks.join(", ")),
+    };
+    Some((asked, hint))
+}
+
+fn wanted(fleet: &Fleet, service: &str, query: &LogsQuery) -> Vec<(String, PathBuf)> {
     let sets = fleet.task_sets.iter().filter(|(id, _)| {
         id.service == service
             && query
@@ -203,8 +232,72 @@ impl LogFile {
 
 #[cfg(test)]
 mod tests {
-    use super::LogFile;
     use std::io::Write;
+
+    use compute::{Task, TaskSetId, TaskSetStatus, TaskState};
+
+    use super::*;
+
+    fn fleet(sets: &[(&str, &str, u32)]) -> Fleet {
+        let task = |service: &str, version: &str, index| Task {
+            id: format!("{service}/{version}/{index}"),
+            index,
+            outdated: false,
+            address: ([127, 0, 0, 1], 1).into(),
+            state: TaskState::Healthy,
+            pid: None,
+            restarts: 0,
+            last_exit: None,
+            probe_failure: None,
+            log: "log".into(),
+        };
+        let sets = sets.iter().map(|&(service, version, desired)| {
+            let id = TaskSetId {
+                service: service.to_owned(),
+                version: version.to_owned(),
+            };
+            let set = TaskSetStatus {
+                desired,
+                draining: false,
+                tasks: (0..desired)
+                    .map(|index| task(service, version, index))
+                    .collect(),
+            };
+            (id, set)
+        });
+        Fleet {
+            task_sets: sets.collect(),
+        }
+    }
+
+    #[test]
+    fn what_does_not_run_is_answered_with_what_does() {
+        let fleet = fleet(&[
+            ("crystal", "epoch", 1),
+            ("crystal", "vanilla", 2),
+            ("shop", "v1", 1),
+        ]);
+        let ask = |service: &str, version: Option<&str>, task| {
+            let query = LogsQuery {
+                version: version.map(str::to_owned),
+                task,
+                ..LogsQuery::default()
+            };
+            unknown(&fleet, service, &query)
+        };
+        assert_eq!(ask("crystal", None, None), None);
+        assert_eq!(ask("crystal", Some("epoch"), Some(0)), None);
+        let (message, hint) = ask("crystal", Some("epoch"), Some(1)).unwrap();
+        assert_eq!(message, "version epoch of crystal has no task 1");
+        assert_eq!(
+            hint,
+            "these run: crystal/epoch/0, crystal/vanilla/0, crystal/vanilla/1"
+        );
+        let (message, _) = ask("crystal", Some("v1"), None).unwrap();
+        assert_eq!(message, "version v1 of crystal has no tasks");
+        let (_, hint) = ask("other", None, Some(0)).unwrap();
+        assert_eq!(hint, "no task of it runs now");
+    }
 
     #[test]
     fn a_log_is_read_from_its_last_lines_on_and_only_in_whole_lines() {

@@ -3,7 +3,7 @@
 use judge::Tally;
 use release::ReleaseId;
 use release::coverage::Row;
-use release::journal::{Ending, Event, Record};
+use release::journal::{Ending, Event, Order, Record};
 
 use super::render::{policy, time};
 use super::types::EventLine;
@@ -50,7 +50,10 @@ fn sentence(event: &Event) -> String {
         Event::TasksStarted => "tasks are starting".to_owned(),
         Event::TasksHealthy => "all tasks are healthy".to_owned(),
         Event::ShareSet { share, reason, .. } => format!("share set to {share}: {reason}"),
-        Event::Ordered { order, by } => format!("{order}, ordered by {by}"),
+        Event::Ordered { order, by } => match order {
+            Order::Rollback => format!("roll back, ordered by {by}"),
+            order => format!("{order}, ordered by {by}"),
+        },
         Event::Observed { batch, .. } => {
             let count = |of: fn(&Tally) -> u64| {
                 batch
@@ -60,20 +63,20 @@ fn sentence(event: &Event) -> String {
                     .sum::<u64>()
             };
             format!(
-                "canary {} requests, {} failed; stable {} requests, {} failed",
-                count(|tally| tally.canary.requests()),
+                "canary {}, {} failed; stable {}, {} failed",
+                of(count(|tally| tally.canary.requests()), "request"),
                 count(|tally| tally.canary.failures),
-                count(|tally| tally.stable.requests()),
+                of(count(|tally| tally.stable.requests()), "request"),
                 count(|tally| tally.stable.failures),
             )
         }
         Event::Covered { rows } => {
             let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
             format!(
-                "{} cases of requests, answered {} times by the canary and {} times by stable",
-                rows.len(),
-                sum(|row| row.canary),
-                sum(|row| row.stable),
+                "{} of requests, answered {} by the canary and {} by stable",
+                of(rows.len() as u64, "case"),
+                of(sum(|row| row.canary), "time"),
+                of(sum(|row| row.stable), "time"),
             )
         }
         Event::Decided { ending, reason, .. } => match ending {
@@ -84,6 +87,12 @@ fn sentence(event: &Event) -> String {
         Event::Retired { version } => format!("the tasks of {version} are stopped"),
         Event::Ended { outcome, reason } => format!("{outcome}: {reason}"),
     }
+}
+
+/// `1 request`, `2 requests`.
+fn of(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 /// As much of a digest as people compare.

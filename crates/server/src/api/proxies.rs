@@ -72,6 +72,10 @@ fn admit(server: &Server, request: &Request) -> Result<Allowed, (Code, String)> 
     if let Some(allowed) = bearer(headers).and_then(|given| server.proxy_tokens.allow(given)) {
         return Ok(allowed);
     }
+    if bearer(headers).is_some() && server.proxy_tokens.is_empty() {
+        let reason = "the server knows no such token: it has no proxyToken, and the one of server.json is another";
+        return Err((Code::Unauthenticated, reason.to_owned()));
+    }
     if bearer(headers).is_some() || !server.proxy_tokens.is_empty() {
         let reason = "the token is missing or wrong: give the proxy SERIN_TOKEN or --token-file";
         return Err((Code::Unauthenticated, reason.to_owned()));

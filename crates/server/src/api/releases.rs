@@ -96,8 +96,9 @@ pub(super) async fn create(
 fn plan(server: &Releases, request: &Request) -> Result<ReleasePlan, Refusal> {
     let mut stat = image::DiffStat::default();
     for patch in &request.patches {
-        let parsed = ParsedPatch::parse(patch.text.as_bytes())
-            .map_err(|refusal| Refusal::invalid(format!("{}: {refusal}", patch.name)))?;
+        let parsed = ParsedPatch::parse(patch.text.as_bytes()).map_err(|refusal| {
+            Refusal::invalid(format!("the patch {} is refused: {refusal}", patch.name))
+        })?;
         stat.extend(parsed.stat());
     }
     let planned = check_build(server, request)?;
@@ -137,11 +138,27 @@ fn check_build(server: &Releases, request: &Request) -> Result<image::Planned, R
             actuator
                 .images
                 .plan(&recipe)
-                .map_err(|error| invalid(&error))
+                .map_err(|error| match misfit(&error, &recipe, request) {
+                    Some(misfit) => Refusal::invalid(misfit),
+                    None => invalid(&error),
+                })
         });
     // The directory may be absent, if it could not be made.
     drop(std::fs::remove_dir_all(&directory));
     planned
+}
+
+/// Which patch does not apply, by its caller's name for it: the file that was tried is ours, and gone.
+fn misfit(error: &image::ImageError, recipe: &image::Recipe, request: &Request) -> Option<String> {
+    let image::ImageError::Patch { path, refusal } = error else {
+        return None;
+    };
+    let mut patches = recipe.patches.iter().zip(&request.patches);
+    let (_, patch) = patches.find(|(file, _)| *file == path)?;
+    Some(format!(
+        "the patch {} does not apply to the source of {}: {refusal}",
+        patch.name, request.service
+    ))
 }
 
 fn private_directory(directory: &std::path::Path) -> std::io::Result<()> {
@@ -165,14 +182,18 @@ fn patch_of(patch: PatchText) -> Result<Patch, Refusal> {
 }
 
 fn tag_of(new: &NewRelease) -> Result<String, Refusal> {
-    let tag = match (&new.tag, new.patches.first()) {
-        (Some(tag), _) => tag.clone(),
+    let (tag, named_by) = match (&new.tag, new.patches.first()) {
+        (Some(tag), _) => (tag.as_str(), String::new()),
         (None, Some(patch)) => {
             let name = patch.name.rsplit('/').next().unwrap_or_default();
-            name.strip_suffix(".patch")
+            let tag = name
+                .strip_suffix(".patch")
                 .or_else(|| name.strip_suffix(".diff"))
-                .unwrap_or(name)
-                .to_owned()
+                .unwrap_or(name);
+            (
+                tag,
+                format!(" after the patch {}, without --tag", patch.name),
+            )
         }
         (None, None) => {
             return Err(Refusal::invalid(
@@ -182,7 +203,7 @@ fn tag_of(new: &NewRelease) -> Result<String, Refusal> {
     };
     let tag: Name = tag
         .parse()
-        .map_err(|reason| Refusal::invalid(format!("tag: {reason}")))?;
+        .map_err(|reason| Refusal::invalid(format!("the tag{named_by}: {reason}")))?;
     Ok(tag.to_string())
 }
 

@@ -418,7 +418,7 @@ pub struct EventLine {
     pub sequence: u64,
     pub at: String,
     /// `requested`, `began`, `built`, `joined`, `tasksStarted`, `tasksHealthy`, `shareSet`, `ordered`,
-    /// `observed`, `decided`, `left`, `retired` or `ended`.
+    /// `observed`, `covered`, `decided`, `left`, `retired` or `ended`.
     pub event: String,
     /// For people.
     pub text: String,
