@@ -22,6 +22,27 @@ pub struct AcmFile {
 }
 
 impl AcmFile {
+    /// What is wrong with this entry, if anything is.
+    pub(crate) fn refusal(&self, arn: &str) -> Option<String> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let names_one = match parts[..] {
+            ["arn", _, "acm", _, _, what] => what.starts_with("certificate/"),
+            ["arn", _, "acm-pca", _, _, what] => what.starts_with("certificate-authority/"),
+            _ => false,
+        };
+        let wrong = if !names_one {
+            "is no ARN of a certificate or authority: write arn:aws:acm:REGION:ACCOUNT:certificate/ID \
+             or arn:aws:acm-pca:REGION:ACCOUNT:certificate-authority/ID"
+        } else if self.certificate.is_some() != self.key.is_some() {
+            "has only one of certificate and key, which go together"
+        } else if self.certificate.is_none() && self.authority.is_none() {
+            "names no file"
+        } else {
+            return None;
+        };
+        Some(format!("`{}` {wrong}", arn.escape_debug()))
+    }
+
     pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let Self {
             certificate,
@@ -108,6 +129,35 @@ mod tests {
             let mut unmapped = acm(unknown);
             certificate(&mut unmapped, &files());
             assert_eq!(unmapped, acm(unknown));
+        }
+    }
+
+    #[test]
+    fn an_entry_that_no_spec_could_use_is_refused() {
+        let certificate = "arn:aws:acm:eu-central-1:111122223333:certificate/1";
+        let authority = "arn:aws:acm-pca:eu-central-1:111122223333:certificate-authority/2";
+        let file = |names: [bool; 3]| {
+            let [certificate, key, authority] = names.map(|is_there| is_there.then(PathBuf::new));
+            AcmFile {
+                certificate,
+                key,
+                authority,
+            }
+        };
+        for (arn, names) in [
+            (certificate, [true, true, false]),
+            (authority, [false, false, true]),
+        ] {
+            assert_eq!(file(names).refusal(arn), None);
+        }
+        for (arn, names, words) in [
+            ("certificate/1", [true; 3], "is no ARN"),
+            ("arn:aws:iam::1:role/x", [true; 3], "is no ARN"),
+            (certificate, [true, false, true], "only one of"),
+            (authority, [false; 3], "no file"),
+        ] {
+            let refusal = file(names).refusal(arn).unwrap();
+            assert!(refusal.contains(words), "{refusal}");
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod credentials;
 mod fields;
+mod nodes;
 mod proxy;
 mod token;
 
@@ -24,6 +25,7 @@ use crate::acm::{AcmFile, AcmFiles};
 pub use credentials::{Access, CredentialError, Key, SecretSource};
 pub(crate) use credentials::{Credentials, refuse_if_others_may_read};
 pub use fields::{Account, Percent, Region, Size};
+pub use nodes::NodePath;
 pub use proxy::{CeilingSettings, ProxySettings};
 pub(crate) use token::{Allowed, ProxyTokens};
 pub use token::{TokenError, TokenSource};
@@ -48,7 +50,7 @@ pub struct Configuration {
     /// no credentials either.
     pub proxy_token: Option<TokenSource>,
     /// By the paths of virtual nodes and gateways: tokens of their own proxies, good for no other node.
-    pub proxy_tokens: BTreeMap<String, TokenSource>,
+    pub proxy_tokens: BTreeMap<NodePath, TokenSource>,
     /// How far a signature's time may be from the server's.
     pub clock_skew: TextDuration,
     pub quotas: appmesh::Quotas,
@@ -138,6 +140,8 @@ pub enum ConfigurationError {
     Credentials(#[from] CredentialError),
     #[error(transparent)]
     ProxyToken(#[from] TokenError),
+    #[error("acm: {0}")]
+    Acm(String),
 }
 
 impl Default for Configuration {
@@ -240,11 +244,19 @@ impl Configuration {
     pub(crate) fn proxy_tokens(&self) -> Result<ProxyTokens, ConfigurationError> {
         let any = self.proxy_token.as_ref().map(TokenSource::read);
         let of_nodes = self.proxy_tokens.iter();
-        let of_nodes = of_nodes.map(|(node, token)| Ok((node.clone(), token.read()?)));
+        let of_nodes = of_nodes.map(|(node, token)| Ok((node.to_string(), token.read()?)));
         Ok(ProxyTokens {
             any: any.transpose()?,
             of_nodes: of_nodes.collect::<Result<_, TokenError>>()?,
         })
+    }
+
+    /// Refuses what no spec could name, or what would be of no use to it.
+    pub(crate) fn check_acm(&self) -> Result<(), ConfigurationError> {
+        let mut refused = self.acm.iter().filter_map(|(arn, file)| file.refusal(arn));
+        refused
+            .next()
+            .map_or(Ok(()), |reason| Err(ConfigurationError::Acm(reason)))
     }
 
     pub(crate) fn lifetimes(&self) -> Result<Lifetimes, ConfigurationError> {

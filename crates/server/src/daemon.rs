@@ -107,6 +107,7 @@ pub struct Daemon {
 pub fn check(configuration: &Configuration) -> Result<(), Error> {
     configuration.credentials()?;
     configuration.proxy_tokens()?;
+    configuration.check_acm()?;
     configuration.lifetimes()?;
     open_tls(configuration)?;
     Ok(())
@@ -122,6 +123,7 @@ impl Daemon {
         } = options;
         let credentials = configuration.credentials()?;
         let proxy_tokens = configuration.proxy_tokens()?;
+        configuration.check_acm()?;
         let tls = open_tls(&configuration)?;
         let lifetimes = configuration.lifetimes()?;
         let layout = Layout::new(std::path::absolute(&state).unwrap_or(state));
@@ -168,6 +170,10 @@ impl Daemon {
             None => None,
         };
 
+        let known = store.snapshot();
+        for stranger in configuration.strangers(known.iter().map(|resource| &resource.id)) {
+            tracing::warn!("the configuration's {stranger}");
+        }
         let (stop_api, stopping) = watch::channel(false);
         let token = Token::new().map_err(state_error("read", "/dev/urandom"))?;
         let server = Arc::new(api::Server {

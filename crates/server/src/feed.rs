@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, watch};
 use view::{Binding, Entry, NodeView, ProxyProtocol};
 
 use crate::acm::{self, AcmFiles};
+use crate::configuration::NodePath;
 use crate::identities::Identities;
 use crate::ports::Ports;
 use crate::{registry, steering};
@@ -35,7 +36,7 @@ pub(crate) struct Feed {
     identities: Arc<Identities>,
     acm: AcmFiles,
     /// By the paths of nodes and gateways.
-    proxy_protocol: BTreeMap<String, ProxyProtocol>,
+    proxy_protocol: BTreeMap<NodePath, ProxyProtocol>,
     snapshots: watch::Receiver<Snapshot>,
     fleet: watch::Receiver<Arc<Fleet>>,
     carried: watch::Sender<u64>,
@@ -78,7 +79,7 @@ impl Feed {
     }
 
     /// Where the PROXY protocol is spoken, by the paths of nodes and gateways.
-    pub(crate) fn speaking(mut self, proxy_protocol: BTreeMap<String, ProxyProtocol>) -> Self {
+    pub(crate) fn speaking(mut self, proxy_protocol: BTreeMap<NodePath, ProxyProtocol>) -> Self {
         self.proxy_protocol = proxy_protocol;
         self
     }
@@ -189,7 +190,7 @@ impl Feed {
 
     fn binding(&self, node: &ResourceId, ports: &mut Ports) -> Binding {
         let mut binding = Binding::loopback();
-        if let Some(proxy_protocol) = self.proxy_protocol.get(&node.path()) {
+        if let Some(proxy_protocol) = self.proxy_protocol.get(node.path().as_str()) {
             binding.proxy_protocol = proxy_protocol.clone();
         }
         if *node == self.manifest.virtual_gateway() {

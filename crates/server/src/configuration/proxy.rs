@@ -10,6 +10,7 @@ use serde::Deserialize;
 use view::ProxyProtocol;
 
 use super::fields::{Percent, Size};
+use super::nodes::NodePath;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -26,7 +27,7 @@ pub struct ProxySettings {
     pub connections: Option<NonZeroUsize>,
     pub ceilings: CeilingSettings,
     /// By the paths of virtual nodes and gateways.
-    pub proxy_protocol: BTreeMap<String, ProxyProtocol>,
+    pub proxy_protocol: BTreeMap<NodePath, ProxyProtocol>,
 }
 
 /// What the proxy sheds what is beyond of; nothing where they are not set.

@@ -25,6 +25,16 @@ const REFUSED: &[(&str, u32, &str)] = &[
     ("limits: { bodySize: 0B }", 1, "1024MiB"),
     ("limits: { bodySize: 2048MiB }", 1, "1024MiB"),
     ("limits: { connections: 0 }", 1, "nonzero"),
+    (
+        "proxyTokens:\n  mesh/m/virtualRouter/r: { variable: T }",
+        2,
+        "is no node: write mesh/M/virtualNode/N",
+    ),
+    (
+        "proxy:\n  proxyProtocol:\n    ingress: {}",
+        3,
+        "is no node: write mesh/M/virtualNode/N",
+    ),
     ("limits: { headTime: soon }", 1, "90s"),
     ("metrics: yes", 1, "loopback"),
     (
