@@ -77,8 +77,13 @@ impl Drop for Admin {
 }
 
 impl Admin {
-    pub async fn start(address: SocketAddr, subject: Subject) -> io::Result<Self> {
-        let listener = bind(address).await?;
+    /// Whoever follows another process has the `patience` to wait until that one lets go of the address.
+    pub async fn start(
+        address: SocketAddr,
+        subject: Subject,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        let listener = bind(address, patience).await?;
         let address = listener.local_addr()?;
         let desk = Arc::new(Desk {
             subject,
@@ -91,15 +96,14 @@ impl Admin {
     }
 }
 
-/// Waits a moment for a process that is on its way out, as after a takeover.
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let mut tries = 50;
+async fn bind(address: SocketAddr, mut patience: Duration) -> io::Result<TcpListener> {
     loop {
         match TcpListener::bind(address).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => tries -= 1,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && !patience.is_zero() => {}
             bound => return bound,
         }
         tokio::time::sleep(ACCEPT_PAUSE).await;
+        patience = patience.saturating_sub(ACCEPT_PAUSE);
     }
 }
 
@@ -345,4 +349,26 @@ fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>)
     let content_type = HeaderValue::from_static(content_type);
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_patient_wait_for_an_address_that_is_taken() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let at_once = pin!(bind(address, Duration::ZERO)).poll(&mut context);
+        assert!(
+            matches!(&at_once, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::AddrInUse),
+            "{at_once:?}"
+        );
+        let patient = pin!(bind(address, Duration::from_secs(5))).poll(&mut context);
+        assert!(patient.is_pending(), "{patient:?}");
+    }
 }

@@ -46,6 +46,8 @@ pub enum Error {
     #[error("no server answers at {url}")]
     Connect {
         url: String,
+        /// By `--server` or its variable, not by the record of a server that runs here.
+        is_told: bool,
         #[source]
         source: std::io::Error,
     },
@@ -267,6 +269,7 @@ impl Client {
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(|source| Error::Connect {
                 url: self.address.url.clone(),
+                is_told: self.server.is_some(),
                 source,
             })
     }

@@ -7,11 +7,12 @@ mod explain;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use admin::{Admin, Subject};
 use compute::process::ReaperCommand;
 use release::Manifest;
+use serde::Serialize;
 use server::{Configuration, Daemon};
 use tokio::sync::Notify;
 
@@ -21,6 +22,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::line::Line;
 use crate::log::{self, Level};
+use crate::render::moment;
 use crate::terminal::Terminal;
 
 pub use explain::{not_configured, unusable};
@@ -41,6 +43,53 @@ pub struct ServerProcess {
 pub struct NoAdmin {
     pub address: SocketAddr,
     pub source: std::io::Error,
+}
+
+/// Where a server that was started is reached: its first line.
+#[derive(Debug, Serialize)]
+struct Addresses<'d> {
+    /// None without a manifest.
+    gateway: Option<String>,
+    api: &'d str,
+    admin: Option<String>,
+}
+
+impl Addresses<'_> {
+    fn lines(&self) -> Vec<Line> {
+        let Self {
+            gateway,
+            api,
+            admin,
+        } = self;
+        let gateway = gateway
+            .iter()
+            .map(|gateway| Line::new().plain("gateway  ").strong(gateway));
+        let admin = admin
+            .iter()
+            .map(|admin| Line::new().plain("admin    ").plain(admin));
+        let api = [
+            Line::new().plain("api      ").strong(*api),
+            Line::new().plain(format!("export AWS_ENDPOINT_URL_APP_MESH={api}")),
+        ];
+        gateway.chain(api).chain(admin).collect()
+    }
+}
+
+/// For people; programs have the addresses.
+pub fn say_up(started: Instant, interrupt: &str, terminal: &mut Terminal) -> Result<(), Failure> {
+    if !terminal.is_json() {
+        let elapsed = moment::duration(started.elapsed());
+        let up = format!("server up after {elapsed}; Ctrl-C {interrupt}");
+        terminal.say(Line::new().faint(up))?;
+    }
+    Ok(())
+}
+
+/// What people should know before they rely on a server.
+pub fn warn(warnings: &[String], terminal: &mut Terminal) {
+    for warning in warnings {
+        terminal.note(Line::new().canary("warning: ").plain(warning));
+    }
 }
 
 /// What a server is started with.
@@ -77,6 +126,17 @@ pub fn configuration(serving: &Serving) -> Result<Configuration, Failure> {
     }
     server::check(&configuration).map_err(not_configured)?;
     Ok(configuration)
+}
+
+/// Whether an API could listen there now.
+pub fn is_free(api: SocketAddr) -> Result<(), Failure> {
+    match std::net::TcpListener::bind(api) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(explain::taken(server::Error::Api {
+            address: api,
+            source,
+        })),
+    }
 }
 
 impl ServerProcess {
@@ -121,7 +181,7 @@ impl ServerProcess {
             drain: DRAIN,
             quit,
         };
-        match Admin::start(address, subject).await {
+        match Admin::start(address, subject, Duration::ZERO).await {
             Ok(admin) => Ok(Some(admin)),
             Err(source) => Err(Failure::new(Exit::Failed, NoAdmin { address, source })),
         }
@@ -137,17 +197,23 @@ impl ServerProcess {
     }
 
     /// Says where the server is, with the line that points AWS's clients at it.
-    pub fn announce(&self, warnings: &[String], terminal: &mut Terminal) -> Result<(), Failure> {
-        let api = self.daemon.url();
-        if let Some(gateway) = self.gateway() {
-            let gateway = format!("http://{gateway}");
-            terminal.say(Line::new().plain("gateway  ").strong(gateway))?;
+    pub fn announce(
+        &self,
+        admin: Option<&Admin>,
+        warnings: &[String],
+        terminal: &mut Terminal,
+    ) -> Result<(), Failure> {
+        let url = |address: SocketAddr| format!("http://{address}");
+        let addresses = Addresses {
+            gateway: self.gateway().map(url),
+            api: self.daemon.url(),
+            admin: admin.map(|admin| url(admin.address)),
+        };
+        match terminal.is_json() {
+            true => terminal.json(&addresses)?,
+            false => terminal.say_all(addresses.lines())?,
         }
-        terminal.say(Line::new().plain("api      ").strong(api))?;
-        terminal.say(Line::new().plain(format!("export AWS_ENDPOINT_URL_APP_MESH={api}")))?;
-        for warning in warnings {
-            terminal.note(Line::new().canary("warning: ").plain(warning));
-        }
+        warn(warnings, terminal);
         Ok(())
     }
 

@@ -50,6 +50,7 @@ fn help_names_every_command_and_every_exit_code() {
         "logs",
         "check",
         "completions",
+        "help",
     ] {
         assert!(
             stdout.contains(&format!("\n  {command} ")),
@@ -78,6 +79,14 @@ fn bad_arguments_are_usage_errors_that_say_what_is_wrong() {
         (&["release"][..], "<SERVICE>"),
         (&["set", "crystal", "101%"], "percentage between 0 and 100"),
         (&["set", "crystal", "lots"], "percentage between 0 and 100"),
+        (&["plan", "--rate", "-1"], "a number above 0"),
+        (&["plan", "--rate", "many"], "a number above 0"),
+        (&["plan", "--false-rollback", "2"], "a probability from"),
+        (&["logs", "crystal", "--task", "x"], "a whole number"),
+        (
+            &["serve", "--api", "localhost:80"],
+            "an IP address and a port",
+        ),
         (
             &["release", "crystal", "--step-time", "5"],
             "a number and a unit",
@@ -141,6 +150,18 @@ fn a_server_that_is_gone_is_unreachable() {
         "{stderr}"
     );
     assert!(
+        stderr.contains("\n\nhint: --server (or SERIN_SERVER) names it"),
+        "{stderr}"
+    );
+
+    // Left by one that was killed.
+    let state = directory.path().join(".serin");
+    std::fs::create_dir(&state).unwrap();
+    let record = format!(r#"{{"api":"http://{unused}","token":"t","pid":1,"gateway":null}}"#);
+    std::fs::write(state.join("server.json"), record).unwrap();
+    let (code, _, stderr) = outcome(&serin(directory.path(), &["status"]));
+    assert_eq!(code, 5);
+    assert!(
         stderr.contains("\n\nhint: `serin up` starts the server again"),
         "{stderr}"
     );
@@ -161,9 +182,13 @@ fn a_manifest_that_is_missing_or_wrong_is_refused_before_anything_starts() {
     let (code, _, stderr) = outcome(&serin(directory.path(), &["up"]));
     assert_eq!(code, 3);
     assert!(
-        stderr.contains("unknown field `taks`") && stderr.contains("line 5"),
+        stderr.starts_with(
+            "error: the manifest serin.yaml is refused\n  because: unknown field `taks`"
+        ) && stderr.contains("line 5")
+            && stderr.contains("\n     5 |     taks: 3\n"),
         "{stderr}"
     );
+    assert_eq!(stderr.matches("unknown field").count(), 1, "{stderr}");
     assert!(
         !directory.path().join(".serin").exists(),
         "something was started"
@@ -215,6 +240,17 @@ fn a_patch_shows_what_it_changes_and_whether_it_applies() {
     let (code, _, stderr) = outcome(&serin(directory.path(), &check));
     assert_eq!((code, stderr.as_str()), (0, "applies to source\n"));
     assert_eq!(std::fs::read_to_string(&source).unwrap(), "one\ntwo\n");
+    let (code, stdout, _) = outcome(&serin(
+        directory.path(),
+        &[&check[..], &["-o", "json"]].concat(),
+    ));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (
+            0,
+            "{\"files\":[{\"path\":\"hello.txt\",\"added\":2,\"removed\":1}],\"appliesTo\":\"source\"}\n"
+        )
+    );
 
     std::fs::write(&source, "something else\n").unwrap();
     let (code, _, stderr) = outcome(&serin(directory.path(), &check));

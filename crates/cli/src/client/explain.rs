@@ -10,12 +10,23 @@ use crate::failure::Failure;
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (exit, hint) = match &error {
-            Error::Connect { .. } | Error::Silent { .. } => (
+            Error::Connect { is_told: true, .. } => (
                 Exit::Unreachable,
                 Some(
-                    "`serin up` starts the server again; its services went on without it"
+                    "--server (or SERIN_SERVER) names it; without, it is the one of --state, which `serin up` starts"
                         .to_owned(),
                 ),
+            ),
+            Error::Connect { is_told: false, .. } => (
+                Exit::Unreachable,
+                Some(
+                    "`serin up` starts the server again, and it goes on where it was; --server names another"
+                        .to_owned(),
+                ),
+            ),
+            Error::Silent { .. } => (
+                Exit::Unreachable,
+                Some("it takes connections but is busy or stuck; its server.log tells more".to_owned()),
             ),
             Error::Exchange { .. } => (
                 Exit::Unreachable,

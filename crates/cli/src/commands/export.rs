@@ -11,6 +11,7 @@ use crate::args::{Export, ExportForm, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::line::Line;
+use crate::render::number;
 use crate::terminal::Terminal;
 
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +51,8 @@ pub async fn run(args: &Export, global: &Global, terminal: &mut Terminal) -> Res
         let path = path.clone();
         Failure::new(Exit::Failed, Error::Write { path, source })
     })?;
-    let count = resources.len();
-    terminal.note(Line::new().plain(format!("wrote {count} resources to {}", path.display())));
+    let count = number::of(resources.len() as u64, "resource");
+    terminal.note(Line::new().plain(format!("wrote {count} to {}", path.display())));
     Ok(Exit::Done)
 }
 

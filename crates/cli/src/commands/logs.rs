@@ -1,5 +1,7 @@
 //! `serin logs`: what a service's tasks wrote.
 
+use serde::Serialize;
+
 use crate::args::{Global, Logs};
 use crate::client::segment;
 use crate::exit::Exit;
@@ -17,9 +19,36 @@ pub async fn run(args: &Logs, global: &Global, terminal: &mut Terminal) -> Resul
             () = interrupt.received() => return Ok(Exit::Interrupted),
         };
         match line {
-            Some(line) if terminal.is_json() => terminal.json(&line)?,
+            Some(line) if terminal.is_json() => terminal.json(&Written::read(&line))?,
             Some(line) => terminal.raw(&(line + "\n"))?,
             None => return Ok(Exit::Done),
+        }
+    }
+}
+
+/// A line as programs get it. When it was written only the task could say.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Written<'l> {
+    /// As `crystal/epoch/0`.
+    task: Option<&'l str>,
+    line: &'l str,
+}
+
+impl<'l> Written<'l> {
+    /// From `[crystal/epoch/0] text`.
+    fn read(text: &'l str) -> Self {
+        let parts = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("] "));
+        match parts {
+            Some((task, line)) => Self {
+                task: Some(task),
+                line,
+            },
+            None => Self {
+                task: None,
+                line: text,
+            },
         }
     }
 }
@@ -40,4 +69,23 @@ fn path(args: &Logs) -> String {
         path.push_str("&follow=true");
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Written;
+
+    #[test]
+    fn a_line_is_told_apart_from_its_task() {
+        let read = |text| {
+            let Written { task, line } = Written::read(text);
+            (task, line)
+        };
+        assert_eq!(
+            read("[crystal/epoch/0] [info] up"),
+            (Some("crystal/epoch/0"), "[info] up")
+        );
+        assert_eq!(read("[crystal/epoch/0] "), (Some("crystal/epoch/0"), ""));
+        assert_eq!(read("broken"), (None, "broken"));
+    }
 }

@@ -6,6 +6,7 @@ use crate::args::{Global, Set, Steer};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::line::Line;
+use crate::render::verdict;
 use crate::terminal::Terminal;
 
 pub fn plain(order: &str) -> NewOrder {
@@ -51,5 +52,5 @@ fn confirmation(taken: &OrderTaken, dry_run: bool) -> Line {
         true => ": would be told to ",
         false => ": told to ",
     });
-    line.strong(&taken.order)
+    line.strong(verdict::order(&taken.order))
 }

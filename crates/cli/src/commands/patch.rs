@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::patch::{Patch, Refusal};
 use image::tree::Tree;
+use serde::Serialize;
 use server::api::types::FileChange;
 
 use crate::args;
@@ -42,19 +43,36 @@ enum Error {
     },
 }
 
+/// What programs are told after a check.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Applies<'d> {
+    files: Vec<FileChange>,
+    applies_to: &'d Path,
+}
+
 pub fn run(args: &args::Patch, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let patches = read_all(&args.files).map_err(refused)?;
     let files: Vec<FileChange> = patches
         .iter()
         .flat_map(|(_, patch)| changes(patch))
         .collect();
-    match terminal.is_json() {
-        true => terminal.json(&files)?,
-        false => terminal.say_all(render::diffstat::lines(&files))?,
+    if !terminal.is_json() {
+        terminal.say_all(render::diffstat::lines(&files))?;
     }
     if let Some(directory) = &args.check {
         check(&patches, directory).map_err(refused)?;
-        terminal.note(Line::new().plain(format!("applies to {}", directory.display())));
+    }
+    match &args.check {
+        Some(directory) if terminal.is_json() => terminal.json(&Applies {
+            files,
+            applies_to: directory,
+        })?,
+        Some(directory) => {
+            terminal.note(Line::new().plain(format!("applies to {}", directory.display())));
+        }
+        None if terminal.is_json() => terminal.json(&files)?,
+        None => {}
     }
     Ok(Exit::Done)
 }

@@ -23,6 +23,9 @@ use crate::terminal::Terminal;
 /// What App Mesh's users set beside Envoy, the newer variable first.
 const APP_MESH_VARIABLES: [&str; 2] = ["APPMESH_RESOURCE_ARN", "APPMESH_VIRTUAL_NODE_NAME"];
 
+/// How long the process before this one may keep the admin port once this one serves.
+const LETTING_GO: Duration = Duration::from_secs(5);
+
 const TOKEN_VARIABLE: &str = "SERIN_TOKEN";
 
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +102,11 @@ async fn serve(sidecar: &mut Sidecar, args: &Proxy, level: log::Level) -> Result
                 drain: args.drain.0,
                 quit: Arc::clone(&quit),
             };
-            let started = Admin::start(address, subject).await;
+            let patience = match args.replace {
+                true => LETTING_GO,
+                false => Duration::ZERO,
+            };
+            let started = Admin::start(address, subject, patience).await;
             Some(started.map_err(|source| failed(Box::from(NoAdmin { address, source })))?)
         }
         None => None,

@@ -6,6 +6,7 @@ use crate::args::{Global, Target};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::line::Line;
+use crate::render::number;
 use crate::terminal::Terminal;
 
 pub async fn run(
@@ -42,12 +43,14 @@ fn lines(replay: &Replay) -> Vec<Line> {
     lines.push(Line::new().plain(match (all, differ) {
         (0, _) => format!("{}: no decision to compute again", replay.release),
         (_, 0) => format!(
-            "{}: {all} decisions computed again, all the same",
-            replay.release
+            "{}: {} computed again, all the same",
+            replay.release,
+            number::of(all as u64, "decision")
         ),
         _ => format!(
-            "{}: {differ} of {all} decisions come out differently",
-            replay.release
+            "{}: {differ} of {} not the same",
+            replay.release,
+            number::of(all as u64, "decision")
         ),
     }));
     lines
@@ -84,7 +87,7 @@ mod tests {
                 "same  evidence 0.50 (3fe0000000000000)  share 5 %: within the budget",
                 "DIFFERENT  evidence 0.50 (3fe0000000000000)  share 5 %: within the budget",
                 "      now  share 2 %: within the budget",
-                "crystal-2: 1 of 2 decisions come out differently",
+                "crystal-2: 1 of 2 decisions not the same",
             ]
         );
     }

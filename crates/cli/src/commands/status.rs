@@ -27,7 +27,7 @@ pub async fn run(args: &Status, global: &Global, terminal: &mut Terminal) -> Res
     let mut interrupt = Interrupt::listen()?;
     tokio::select! {
         watched = watch(&client, args.service.as_deref(), terminal) => watched,
-        () = interrupt.received() => Ok(Exit::Done),
+        () = interrupt.received() => Ok(Exit::Interrupted),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use release::Manifest;
 use release::manifest;
+use serde::Serialize;
 use server::api::types::{ReleaseStatus, ServiceStatus, Status};
 use tokio::sync::Notify;
 
@@ -15,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::line::Line;
-use crate::render::moment;
+use crate::render::{moment, number};
 use crate::server_process::{self, ServerProcess, Setup};
 use crate::terminal::Terminal;
 
@@ -41,18 +42,13 @@ pub async fn run(args: &Up, global: &Global, terminal: &mut Terminal) -> Result<
     let server = server.await?;
     let quit = Arc::new(Notify::new());
     let shown = async {
-        server.announce(&warnings, terminal)?;
+        // Held until the server ends.
         let admin = match args.admin {
             Some(address) => server.administer(address, Arc::clone(&quit)).await?,
             None => None,
         };
-        if let Some(admin) = &admin {
-            let url = format!("http://{}", admin.address);
-            terminal.say(Line::new().plain("admin    ").plain(url))?;
-        }
-        let elapsed = moment::duration(started.elapsed());
-        let up = format!("server up after {elapsed}; Ctrl-C stops everything");
-        terminal.say(Line::new().faint(up))?;
+        server.announce(admin.as_ref(), &warnings, terminal)?;
+        server_process::say_up(started, "stops everything", terminal)?;
         wait_until_ready(&server.client()?, started, terminal).await?;
         std::future::pending().await
     };
@@ -77,6 +73,8 @@ async fn wait_until_ready(
 ) -> Result<(), Failure> {
     let mut period = tokio::time::interval(PERIOD);
     let mut announced: Vec<String> = Vec::new();
+    // Where nothing can be repainted, what is waited for is said once.
+    let mut told: Vec<Line> = Vec::new();
     loop {
         period.tick().await;
         let status = client.status().await?;
@@ -86,13 +84,23 @@ async fn wait_until_ready(
         for service in status.services.iter().filter(|service| service.ready) {
             if !announced.contains(&service.name) {
                 announced.push(service.name.clone());
-                terminal.say(ready(service, started))?;
+                let ready = Ready::new(service, started);
+                match terminal.is_json() {
+                    true => terminal.json(&ready)?,
+                    false => terminal.say(ready.line())?,
+                }
             }
         }
         if announced.len() == status.services.len() {
             return Ok(terminal.clear()?);
         }
-        terminal.paint(waiting(&status))?;
+        let now = waiting(&status);
+        if !terminal.is_live() && !terminal.is_json() {
+            let news = now.iter().filter(|line| !told.contains(line));
+            terminal.say_all(news.cloned())?;
+        }
+        told.clone_from(&now);
+        terminal.paint(now)?;
     }
 }
 
@@ -124,27 +132,46 @@ struct NotMade {
 #[error("{0}")]
 struct Reason(String);
 
-fn ready(service: &ServiceStatus, started: Instant) -> Line {
-    let tags: Vec<&str> = service
-        .versions
-        .iter()
-        .filter(|version| !version.tasks.is_empty())
-        .map(|version| version.tag.as_str())
-        .collect();
-    let tasks: usize = service
-        .versions
-        .iter()
-        .map(|version| version.tasks.len())
-        .sum();
-    Line::new()
-        .strong(&service.name)
-        .good("  ready")
-        .plain(format!(" after {}: ", moment::duration(started.elapsed())))
-        .plain(format!(
-            "{} with {tasks} tasks at {}",
-            tags.join(", "),
-            service.url
-        ))
+/// A service whose tasks are healthy.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ready<'s> {
+    service: &'s str,
+    after_seconds: f64,
+    versions: Vec<&'s str>,
+    tasks: usize,
+    url: &'s str,
+}
+
+impl<'s> Ready<'s> {
+    fn new(service: &'s ServiceStatus, started: Instant) -> Self {
+        let versions = service.versions.iter();
+        let running = versions.filter(|version| !version.tasks.is_empty());
+        Self {
+            service: &service.name,
+            after_seconds: started.elapsed().as_secs_f64(),
+            versions: running
+                .clone()
+                .map(|version| version.tag.as_str())
+                .collect(),
+            tasks: running.map(|version| version.tasks.len()).sum(),
+            url: &service.url,
+        }
+    }
+
+    fn line(&self) -> Line {
+        let after = moment::duration(Duration::from_secs_f64(self.after_seconds));
+        Line::new()
+            .strong(self.service)
+            .good("  ready")
+            .plain(format!(" after {after}: "))
+            .plain(format!(
+                "{} with {} at {}",
+                self.versions.join(", "),
+                number::of(self.tasks as u64, "task"),
+                self.url
+            ))
+    }
 }
 
 fn waiting(status: &Status) -> Vec<Line> {

@@ -99,8 +99,8 @@ fn version(tag: &str, role: Role, states: &[&str]) -> VersionStatus {
         address: format!("127.0.0.1:{}", 4000 + index),
         state: (*state).to_owned(),
         pid: Some(4711),
-        restarts: 0,
-        last_exit: None,
+        restarts: if *state == "backingOff" { 4 } else { 0 },
+        last_exit: (*state == "backingOff").then(|| "exited with 1".to_owned()),
         log: String::new(),
     });
     VersionStatus {

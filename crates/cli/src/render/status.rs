@@ -1,7 +1,9 @@
 //! `serin status`: services with their versions, traffic and releases.
 
 use jiff::Timestamp;
-use server::api::types::{ProxyStatus, ReleaseStatus, Role, ServiceStatus, Status, VersionStatus};
+use server::api::types::{
+    ProxyStatus, ReleaseStatus, Role, ServiceStatus, Status, TaskStatus, VersionStatus,
+};
 
 use super::progress::Progress;
 use super::{moment, number, table, verdict};
@@ -24,7 +26,7 @@ pub fn mesh(status: &Status, now: Timestamp) -> Vec<Line> {
         .iter()
         .filter(|mesh| status.mesh.as_deref() != Some(&mesh.name));
     lines.extend(others.map(|mesh| {
-        let resources = format!(", {} resources", number::count(mesh.resources as u64));
+        let resources = format!(", {}", number::of(mesh.resources as u64, "resource"));
         Line::new()
             .plain("mesh ")
             .strong(&mesh.name)
@@ -109,6 +111,8 @@ pub fn service(service: &ServiceStatus, now: Timestamp) -> Vec<Line> {
             .faint(&service.host),
     ];
     lines.extend(versions(&service.versions));
+    let tasks = service.versions.iter().flat_map(|version| &version.tasks);
+    lines.extend(tasks.filter_map(trouble));
     let pinned = service.versions.iter().filter(|version| version.pinned > 0);
     lines.extend(pinned.map(|version| {
         let count = number::count(version.pinned);
@@ -153,6 +157,23 @@ fn versions(versions: &[VersionStatus]) -> Vec<Line> {
     let mut rows = vec![heading.map(|cell| Line::new().faint(cell)).to_vec()];
     rows.extend(versions.iter().map(version));
     table::columns(rows)
+}
+
+/// What is amiss with a task that does not serve, or had to be started again.
+fn trouble(task: &TaskStatus) -> Option<Line> {
+    let state = match task.state.as_str() {
+        "healthy" | "starting" if task.restarts == 0 => return None,
+        "stopping" => return None,
+        "backingOff" => "waits to be started again",
+        state => state,
+    };
+    let restarts = match task.restarts {
+        0 => String::new(),
+        restarts => format!(", {}", number::of(restarts.into(), "restart")),
+    };
+    let last = task.last_exit.iter().map(|exit| format!(", last {exit}"));
+    let words = format!(" {state}{restarts}{}", last.collect::<String>());
+    Some(Line::new().bad("  ! ").plain(&task.id).plain(words))
 }
 
 fn version(version: &VersionStatus) -> Vec<Line> {
@@ -242,16 +263,17 @@ mod tests {
         status.release = Some(samples::release());
         let lines = shown(&status);
         assert_eq!(
-            lines[..5],
+            lines[..6],
             [
                 "crystal  ready  http://127.0.0.1:8080/  crystal.appmeshworkshop.hosted.local",
                 "  version  role    tasks  requests  failed  rate   p50     p99  virtual node",
                 "  vanilla  stable  3/3    1,266     0       150/s  812 µs  -    crystal-sd-vanilla",
                 "  epoch    canary  1/3    1,266     1       150/s  812 µs  -    crystal-sd-epoch",
+                "  ! crystal/epoch/2 waits to be started again, 4 restarts, last exited with 1",
                 "  release crystal-2, epoch beside vanilla, policy auto, asked for 5 min ago",
             ]
         );
-        assert_eq!(lines.len(), 13);
+        assert_eq!(lines.len(), 14);
     }
 
     #[test]
@@ -260,7 +282,7 @@ mod tests {
         status.traffic = vec!["users stay on their version by the cookie crystal".to_owned()];
         status.versions[1].pinned = 12;
         assert_eq!(
-            shown(&status)[4..6],
+            shown(&status)[5..7],
             [
                 "  12 more named epoch themselves",
                 "  users stay on their version by the cookie crystal",

@@ -13,6 +13,14 @@ pub fn outcome(outcome: &str) -> &str {
     }
 }
 
+/// What a release is told to do, as people say it.
+pub fn order(order: &str) -> &str {
+    match order {
+        "rollback" => "roll back",
+        order => order,
+    }
+}
+
 /// A family of evidence as people say it.
 pub fn family(family: &str) -> &str {
     match family {

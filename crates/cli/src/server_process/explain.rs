@@ -33,7 +33,7 @@ pub(super) fn not_started(error: server::Error, state: &Path) -> Failure {
         (None, server::Error::Gateway(_)) => {
             "`gateway: { port: … }` in the manifest names another port".to_owned()
         }
-        (None, server::Error::Api { .. }) => "`--api 127.0.0.1:0` takes a free port".to_owned(),
+        (None, server::Error::Api { .. }) => return taken(error),
         (None, server::Error::Configuration(_) | server::Error::Tls(_)) => {
             return not_configured(error);
         }
@@ -48,6 +48,11 @@ pub(super) fn not_started(error: server::Error, state: &Path) -> Failure {
         },
     };
     Failure::new(Exit::Failed, error).hint(hint)
+}
+
+/// The API cannot listen where it should.
+pub(super) fn taken(error: server::Error) -> Failure {
+    Failure::new(Exit::Failed, error).hint("`--api 127.0.0.1:0` takes a free port")
 }
 
 /// The configuration is refused; nothing was started.

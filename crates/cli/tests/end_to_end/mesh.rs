@@ -108,6 +108,16 @@ fn a_release_is_steered_by_hand_from_request_to_rollback() {
         stdout.contains("[crystal/vanilla/0] ") && stdout.contains("Program started"),
         "{stdout}"
     );
+    let of_task = ["logs", "crystal", "--task", "1", "-n", "1", "-o", "json"];
+    let (_, stdout, _) = run(state, &of_task);
+    let line: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(line["task"], "crystal/vanilla/1");
+    let (code, _, stderr) = run(state, &["logs", "crystal", "--version", "epoch"]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(
+        stderr.contains("these run: crystal/vanilla/0, crystal/vanilla/1, crystal/vanilla/2"),
+        "{stderr}"
+    );
     let (code, _, stderr) = run(state, &["hold", "crystal-2"]);
     assert_eq!(code, 3, "{stderr}");
     assert!(stderr.starts_with("error: crystal-2 has ended"), "{stderr}");
@@ -124,7 +134,24 @@ fn a_release_is_steered_by_hand_from_request_to_rollback() {
         &["release", "crystal", "--patch", broken.to_str().unwrap()],
     );
     assert_eq!(code, 3, "{stderr}");
-    assert!(stderr.starts_with("error: broken.patch: "), "{stderr}");
+    assert!(
+        stderr.starts_with("error: the patch broken.patch is refused: "),
+        "{stderr}"
+    );
+    let misfit = directory.path().join("misfit.patch");
+    std::fs::write(
+        &misfit,
+        "--- a/code_hash.txt\n+++ b/code_hash.txt\n@@ -1 +1 @@\n-ANOTHER\n+ONE\n",
+    )
+    .unwrap();
+    let misfit = ["release", "crystal", "--patch", misfit.to_str().unwrap()];
+    let (code, _, stderr) = run(state, &[&misfit[..], &["--dry-run"]].concat());
+    assert_eq!(code, 3, "{stderr}");
+    assert!(
+        stderr
+            .starts_with("error: the patch misfit.patch does not apply to the source of crystal: "),
+        "{stderr}"
+    );
 
     up.signal(Signal::TERM);
     let (code, _, stderr) = up.finish();
