@@ -92,6 +92,13 @@ pub fn warn(warnings: &[String], terminal: &mut Terminal) {
     }
 }
 
+impl From<NoAdmin> for Failure {
+    fn from(error: NoAdmin) -> Self {
+        Self::new(Exit::Failed, error)
+            .hint("--admin names another address; port 0 takes a free one")
+    }
+}
+
 /// What a server is started with.
 #[derive(Debug)]
 pub struct Setup<'a> {
@@ -183,7 +190,7 @@ impl ServerProcess {
         };
         match Admin::start(address, subject, Duration::ZERO).await {
             Ok(admin) => Ok(Some(admin)),
-            Err(source) => Err(Failure::new(Exit::Failed, NoAdmin { address, source })),
+            Err(source) => Err(NoAdmin { address, source }.into()),
         }
     }
 

@@ -107,7 +107,7 @@ async fn serve(sidecar: &mut Sidecar, args: &Proxy, level: log::Level) -> Result
                 false => Duration::ZERO,
             };
             let started = Admin::start(address, subject, patience).await;
-            Some(started.map_err(|source| failed(Box::from(NoAdmin { address, source })))?)
+            Some(started.map_err(|source| NoAdmin { address, source })?)
         }
         None => None,
     };

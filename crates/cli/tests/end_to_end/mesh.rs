@@ -172,9 +172,9 @@ async fn an_administrator_sees_what_is_shed_and_ends_the_server() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let up = ["up", "-f", manifest.to_str().unwrap()];
+    let command = ["up", "-f", manifest.to_str().unwrap()];
     let options = ["--admin", "127.0.0.1:0", "--max-connections", "1"];
-    let mut up = Running::start(&mut serin(state, &[&up[..], &options].concat()));
+    let mut up = Running::start(&mut serin(state, &[&command[..], &options].concat()));
     let address = |line: String| line.trim().rsplit_once("http://").unwrap().1.parse();
     let gateway: SocketAddr = address(up.wait_for("gateway  http://")).unwrap();
     let desk: SocketAddr = address(up.wait_for("admin    http://")).unwrap();
@@ -193,6 +193,16 @@ async fn an_administrator_sees_what_is_shed_and_ends_the_server() {
     assert!(clusters.contains("::health_flags::healthy"), "{clusters}");
     assert_eq!(admin(desk, "GET /ready").await, (200, "LIVE\n".into()));
     assert_eq!(admin(desk, "POST /logging?level=debug").await.0, 200);
+
+    // Whoever follows nobody does not wait for the port.
+    let elsewhere = &directory.path().join("elsewhere");
+    let taken = desk.to_string();
+    let (code, stdout, stderr) = run(elsewhere, &[&command[..], &["--admin", &taken]].concat());
+    assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(
+        stderr.contains(&format!("could not listen for administrators on {taken}")),
+        "{stderr}"
+    );
 
     assert_eq!(admin(desk, "POST /quitquitquit").await.0, 200);
     let (code, _, stderr) = up.finish();

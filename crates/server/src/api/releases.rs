@@ -192,7 +192,7 @@ fn tag_of(new: &NewRelease) -> Result<String, Refusal> {
                 .unwrap_or(name);
             (
                 tag,
-                format!(" after the patch {}, without --tag", patch.name),
+                format!(" of the patch {} (--tag gives another)", patch.name),
             )
         }
         (None, None) => {
