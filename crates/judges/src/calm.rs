@@ -44,7 +44,9 @@ pub(crate) fn play(scenario: &Scenario, latencies: &Bins, rule: &mut Serin, seed
     let mut now = SECOND;
     while now <= scenario.limit {
         let from = now - scenario.delay - SECOND;
-        if let Some(share) = shares.pop_front_if(|_| from >= 0.0) {
+        if from >= 0.0
+            && let Some(share) = shares.pop_front()
+        {
             let second = Second::draw(scenario, latencies, &mut random, share, from);
             if second.tell(rule, &mut random, scenario.delay) == Look::RollBack {
                 return Ending::RolledBack;

@@ -63,10 +63,17 @@ impl Times {
     /// For a tunnel, which lasts as long as both sides want and one of them says something now and then.
     pub(crate) fn of_tunnel(idle: Option<Duration>, now: Instant) -> Self {
         Self {
+            idle: deadline(now, idle),
+            ..Self::unlimited()
+        }
+    }
+
+    pub(super) fn unlimited() -> Self {
+        Self {
             request: None,
             client: None,
             this_try: None,
-            idle: deadline(now, idle),
+            idle: None,
             moved: false,
         }
     }
