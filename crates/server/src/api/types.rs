@@ -417,7 +417,7 @@ pub struct EventLine {
     /// Ask for events after this one to go on.
     pub sequence: u64,
     pub at: String,
-    /// `requested`, `began`, `built`, `joined`, `tasksStarted`, `tasksHealthy`, `shareSet`, `ordered`,
+    /// `requested`, `resumed`, `began`, `built`, `joined`, `tasksStarted`, `tasksHealthy`, `shareSet`, `ordered`,
     /// `observed`, `covered`, `decided`, `left`, `retired` or `ended`.
     pub event: String,
     /// For people.
