@@ -29,15 +29,18 @@ const OUTCOMES: [Outcome; 8] = [
     Outcome::Cancelled,
 ];
 
+/// A node's name and a split's.
+type Place = (String, String);
+
 /// Every cell of a worker that is in use or has something left to report.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    cells: RefCell<Vec<Rc<SplitCell>>>,
+    /// By node and split, as a change looks for the cells of every route.
+    cells: RefCell<BTreeMap<Place, Vec<Rc<SplitCell>>>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct SplitCell {
-    node: String,
     split: String,
     kind: Kind,
     arms: Vec<ArmCell>,
@@ -89,11 +92,12 @@ struct Ended {
 impl Counters {
     /// The cell of this split under its present weights.
     pub(crate) fn cell(&self, node: &str, split: &Split, kind: Kind) -> Rc<SplitCell> {
-        let mut cells = self.cells.borrow_mut();
-        if let Some(cell) = cells.iter().find(|cell| cell.is_of(node, split, kind)) {
+        let mut all = self.cells.borrow_mut();
+        let cells = all.entry((node.to_owned(), split.id.clone())).or_default();
+        if let Some(cell) = cells.iter().find(|cell| cell.is_of(split, kind)) {
             return Rc::clone(cell);
         }
-        let before = || cells.iter().filter(|cell| cell.has_arms_of(node, split));
+        let before = || cells.iter().filter(|cell| cell.has_arms_of(split));
         let users = (kind == Kind::Kept).then(|| {
             let known = before().find_map(|cell| cell.users.clone());
             known.unwrap_or_default()
@@ -107,7 +111,7 @@ impl Counters {
         let cell = Rc::new(SplitCell {
             users,
             coverage,
-            ..SplitCell::new(node, split, kind)
+            ..SplitCell::new(split, kind)
         });
         cells.push(Rc::clone(&cell));
         cell
@@ -116,14 +120,14 @@ impl Counters {
     /// Increments since the last call. A cell that nobody holds any more is dropped with it.
     pub(crate) fn report(&self) -> Vec<Observations> {
         let mut reports: BTreeMap<String, Vec<observe::Cell>> = BTreeMap::new();
-        self.cells.borrow_mut().retain(|cell| {
-            if let Some(increments) = cell.take() {
-                reports
-                    .entry(cell.node.clone())
-                    .or_default()
-                    .push(increments);
-            }
-            Rc::strong_count(cell) > 1
+        self.cells.borrow_mut().retain(|(node, _), cells| {
+            cells.retain(|cell| {
+                if let Some(increments) = cell.take() {
+                    reports.entry(node.clone()).or_default().push(increments);
+                }
+                Rc::strong_count(cell) > 1
+            });
+            !cells.is_empty()
         });
         reports
             .into_iter()
@@ -133,7 +137,7 @@ impl Counters {
 }
 
 impl SplitCell {
-    fn new(node: &str, split: &Split, kind: Kind) -> Self {
+    fn new(split: &Split, kind: Kind) -> Self {
         let arms = split.targets().map(|target| ArmCell {
             name: target.arm.clone(),
             weight: weight_of(target, kind),
@@ -144,7 +148,6 @@ impl SplitCell {
             users: RefCell::default(),
         });
         Self {
-            node: node.to_owned(),
             split: split.id.clone(),
             kind,
             arms: arms.collect(),
@@ -153,18 +156,16 @@ impl SplitCell {
         }
     }
 
-    fn is_of(&self, node: &str, split: &Split, kind: Kind) -> bool {
+    fn is_of(&self, split: &Split, kind: Kind) -> bool {
         let weights = self.arms.iter().map(|arm| arm.weight);
         self.kind == kind
             && weights.eq(split.targets().map(|target| weight_of(target, kind)))
-            && self.has_arms_of(node, split)
+            && self.has_arms_of(split)
     }
 
-    fn has_arms_of(&self, node: &str, split: &Split) -> bool {
+    fn has_arms_of(&self, split: &Split) -> bool {
         let arms = self.arms.iter().map(|arm| &arm.name);
-        self.split == split.id
-            && self.node == node
-            && arms.eq(split.targets().map(|target| &target.arm))
+        arms.eq(split.targets().map(|target| &target.arm))
     }
 
     pub(crate) fn count(self: &Rc<Self>, arm: usize, user: Option<u64>, started: Instant) -> Tally {
@@ -447,7 +448,12 @@ mod tests {
 
         assert_eq!(counters.report(), vec![]);
         assert_eq!(
-            counters.cells.borrow().len(),
+            counters
+                .cells
+                .borrow()
+                .values()
+                .map(Vec::len)
+                .sum::<usize>(),
             1,
             "the past cell is gone, the present one stays"
         );

@@ -1,5 +1,6 @@
 //! A worker's copy of an applied view: the shared program, with this worker's connections and counters.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -48,12 +49,13 @@ impl LocalNode {
         files: &Files,
         before: Option<&Self>,
     ) -> Self {
+        let known = before.map(Self::by_name).unwrap_or_default();
         let clusters = program
             .clusters
             .iter()
             .zip(watched)
             .map(|(cluster, watched)| {
-                let before = before.and_then(|before| before.cluster(&cluster.name));
+                let before = known.get(&*cluster.name).copied();
                 LocalCluster::new(watched, Arc::clone(generation), before)
             });
         let cells = program.services.iter().map(|service| {
@@ -119,19 +121,17 @@ impl LocalNode {
         Some(cell.count_pair(targets, started))
     }
 
-    fn cluster(&self, name: &str) -> Option<&LocalCluster> {
-        let index = self
-            .program
-            .clusters
-            .iter()
-            .position(|cluster| cluster.name == name)?;
-        self.clusters.get(index)
+    fn by_name(&self) -> HashMap<&str, &LocalCluster> {
+        let names = self.program.clusters.iter();
+        let names = names.map(|cluster| &*cluster.name);
+        names.zip(&self.clusters).collect()
     }
 
     /// Closes the idle connections to endpoints that `after` does not have.
     pub(crate) fn retire(&self, after: Option<&Self>) {
+        let kept = after.map(Self::by_name).unwrap_or_default();
         for (cluster, local) in self.program.clusters.iter().zip(&self.clusters) {
-            local.retire_all_but(after.and_then(|after| after.cluster(&cluster.name)));
+            local.retire_all_but(kept.get(&*cluster.name).copied());
         }
     }
 }
