@@ -57,10 +57,8 @@ pub(super) async fn run(
             Ok(Advance::Idle) => tokio::select! {
                 _ = tick.tick() => {}
                 _ = stop.changed() => {}
-                Some((order, by)) = orders.recv() => {
-                    if let Err(error) = take_order(&engine, &mut release, order, by).await {
-                        recover(&engine, &mut release, &progress, &error).await;
-                    }
+                Some(order) = orders.recv() => {
+                    take_order(&engine, &mut release, &progress, order, &stop).await;
                 }
             },
             Err(error) => recover(&engine, &mut release, &progress, &error).await,
@@ -117,10 +115,12 @@ async fn advance(
                 Some(order) = orders.recv() => Some(order),
                 _ = stop.changed() => return Ok(Advance::Idle),
             };
-            if let Some((order, by)) = order {
+            if let Some(order) = order {
                 // The build was cut off; what it had journalled counts.
-                *release = engine.executor.resume(release.id.clone()).await?;
-                take_order(engine, release, order, by).await?;
+                if let Ok(resumed) = engine.executor.resume(release.id.clone()).await {
+                    *release = resumed;
+                }
+                take_order(engine, release, progress, order, stop).await;
             }
         }
         Step::Join => {
@@ -142,16 +142,23 @@ async fn advance(
     Ok(Advance::Again)
 }
 
+/// Writes an order down. Whoever gave it was told that it is taken, so it is not lost where that fails: a build that
+/// was cut off may still write its own event.
 async fn take_order(
     engine: &Engine,
     release: &mut Release,
-    order: Order,
-    by: String,
-) -> Result<(), Error> {
-    engine
-        .executor
-        .append(release, Event::Ordered { order, by })
-        .await
+    progress: &watch::Sender<Arc<Progress>>,
+    (order, by): (Order, String),
+    stop: &watch::Receiver<bool>,
+) {
+    let ordered = Event::Ordered { order, by };
+    while let Err(error) = engine.executor.append(release, ordered.clone()).await {
+        recover(engine, release, progress, &error).await;
+        if release.state.ended.is_some() || *stop.borrow() {
+            tracing::warn!(release = %release.id, ?ordered, "could not write an order down");
+            return;
+        }
+    }
 }
 
 /// Tells of an error, waits a moment, and begins again from the journal: nobody knows how far a failed
