@@ -245,7 +245,7 @@ mod tests {
         for (incident, delay, limit) in [
             (None, 1.0, 62.0),
             (Some(incident), 1.0, 100.0),
-            (None, 15.0, 180.0),
+            (None, 3.0, 100.0),
         ] {
             let scenario = Scenario {
                 incident,
