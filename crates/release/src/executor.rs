@@ -10,7 +10,7 @@ use model::draft::{Author, Draft};
 use model::{Share, Timestamp};
 use store::{Change, Durability, Expect, Store};
 
-use crate::journal::{Ending, Event, Outcome, Record, Version};
+use crate::journal::{Ending, Event, Outcome, Record, Request, Version};
 use crate::mesh::{self, Sides};
 use crate::planner::{Plan, Step};
 use crate::{Actuator, Fault, Manifest, ReleaseId, State};
@@ -81,11 +81,7 @@ impl Executor {
     }
 
     /// Writes down a request: the release exists from here on.
-    pub async fn request(
-        &self,
-        id: ReleaseId,
-        request: crate::journal::Request,
-    ) -> Result<Release, Error> {
+    pub async fn request(&self, id: ReleaseId, request: Request) -> Result<Release, Error> {
         let at = self.ambient.now();
         let mut release = Release {
             state: State::requested(request.clone(), at),
@@ -150,7 +146,10 @@ impl Executor {
     pub async fn perform(&self, release: &mut Release, plan: &Plan) -> Result<(), Error> {
         match &plan.step {
             Step::Wait => Ok(()),
-            Step::Build => self.build(release).await,
+            Step::Build => {
+                let built = self.build(&release.id, &release.state.request).await?;
+                self.append(release, built).await
+            }
             Step::Join => self.join(release).await,
             Step::StartTasks => self.start_tasks(release).await,
             Step::Admit => self.append(release, Event::TasksHealthy).await,
@@ -169,18 +168,13 @@ impl Executor {
         }
     }
 
-    async fn build(&self, release: &mut Release) -> Result<(), Error> {
-        let built = self
-            .actuator
-            .build(&release.id, &release.state.request)
-            .await;
-        match outcome_of("build", built)? {
-            Ok(version) => self.append(release, Event::Built { version }).await,
-            Err(reason) => {
-                self.give_up(release, format!("the build failed: {reason}"))
-                    .await
-            }
-        }
+    /// Builds, and says what has to be written down then. Until it is, nothing is lost where this is cut off.
+    pub async fn build(&self, id: &ReleaseId, request: &Request) -> Result<Event, Error> {
+        let built = self.actuator.build(id, request).await;
+        Ok(match outcome_of("build", built)? {
+            Ok(version) => Event::Built { version },
+            Err(reason) => gave_up(format!("the build failed: {reason}")),
+        })
     }
 
     async fn start_tasks(&self, release: &mut Release) -> Result<(), Error> {
@@ -195,8 +189,8 @@ impl Executor {
         match outcome_of("start tasks", started)? {
             Ok(()) => self.append(release, Event::TasksStarted).await,
             Err(reason) => {
-                self.give_up(release, format!("the tasks could not be started: {reason}"))
-                    .await
+                let event = gave_up(format!("the tasks could not be started: {reason}"));
+                self.append(release, event).await
             }
         }
     }
@@ -309,18 +303,6 @@ impl Executor {
         self.commit(release, change, event).await
     }
 
-    /// The version cannot be had: the release ends before any traffic saw it.
-    async fn give_up(&self, release: &mut Release, reason: String) -> Result<(), Error> {
-        let ending = Ending::RollBack;
-        let seen = None;
-        let event = Event::Decided {
-            ending,
-            reason,
-            seen,
-        };
-        self.append(release, event).await
-    }
-
     /// Mesh changes as one store change, which fails if somebody else changes the same resources first.
     fn draft(
         &self,
@@ -385,6 +367,15 @@ impl Executor {
         release.position += 1;
         release.state.apply(&record);
         Ok(())
+    }
+}
+
+/// The version cannot be had: the release ends before any traffic saw it.
+fn gave_up(reason: String) -> Event {
+    Event::Decided {
+        ending: Ending::RollBack,
+        reason,
+        seen: None,
     }
 }
 

@@ -16,7 +16,7 @@ use release::executor::{Release, stable_stream};
 use release::journal::{Event, Order, Patch, Request, Version};
 use release::{Executor, Manifest, ReleaseId, State};
 use store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::actuator::LocalActuator;
 use crate::feed::Feed;
@@ -45,7 +45,24 @@ pub(crate) struct Engine {
 #[derive(Clone, Debug)]
 pub(crate) struct Handle {
     pub(crate) progress: watch::Receiver<Arc<Progress>>,
-    orders: mpsc::Sender<(Order, String)>,
+    orders: mpsc::Sender<Told>,
+}
+
+/// An order on its way to the release.
+#[derive(Debug)]
+struct Told {
+    order: Order,
+    by: String,
+    /// Says that it is in the journal, where no crash can lose it.
+    written: oneshot::Sender<()>,
+}
+
+impl Handle {
+    /// Until one of the versions has left: from there on nothing can change.
+    fn takes_orders(&self) -> bool {
+        let progress = self.progress.borrow();
+        progress.is_running() && !progress.state.left
+    }
 }
 
 /// Where a release stands.
@@ -86,6 +103,8 @@ pub(crate) enum Error {
     TagServes { service: String, tag: String },
     #[error("{0} has ended")]
     Ended(ReleaseId),
+    #[error("the server stops, and {0} did not get the order")]
+    Stopping(ReleaseId),
     #[error(transparent)]
     Release(#[from] release::executor::Error),
     #[error("could not read the journals")]
@@ -237,7 +256,7 @@ impl Engine {
         Ok(id)
     }
 
-    /// Tells a running release what to do.
+    /// Tells a running release what to do, until it is written down.
     pub(crate) async fn order(
         &self,
         id: &ReleaseId,
@@ -246,13 +265,16 @@ impl Engine {
     ) -> Result<(), Error> {
         let handle = self
             .handle(&id.service)
-            .filter(|handle| handle.progress.borrow().id == *id);
-        let handle = handle.ok_or_else(|| Error::NoRelease(id.to_string()))?;
-        if !handle.progress.borrow().is_running() || handle.orders.send((order, by)).await.is_err()
-        {
-            return Err(Error::Ended(id.clone()));
+            .filter(|handle| handle.progress.borrow().id == *id)
+            .ok_or_else(|| Error::NoRelease(id.to_string()))?;
+        let (written, receipt) = oneshot::channel();
+        let told = Told { order, by, written };
+        let taken = handle.takes_orders() && handle.orders.send(told).await.is_ok();
+        match taken && receipt.await.is_ok() {
+            true => Ok(()),
+            false if handle.takes_orders() => Err(Error::Stopping(id.clone())),
+            false => Err(Error::Ended(id.clone())),
         }
-        Ok(())
     }
 
     /// The running, else the last release of a service.

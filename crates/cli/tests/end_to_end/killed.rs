@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use testkit::raw::RawClient;
 
 use crate::serin::{Running, example, json, processes_below, run, serin};
 
@@ -116,4 +117,50 @@ fn a_server_killed_at_each_step_resumes_to_the_same_outcome() {
     server.finish();
     let left = processes_below(directory.path());
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn an_order_is_confirmed_when_no_crash_can_lose_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = &directory.path().join(".serin");
+    let manifest = example(directory.path());
+    let mut server = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
+    server.wait_for("crystal  ready");
+    let release = [
+        "release", "crystal", "--tag", "epoch", "--policy", "manual", "--detach",
+    ];
+    let (code, _, stderr) = run(state, &release);
+    assert_eq!(code, 0, "{stderr}");
+
+    let presence = std::fs::read(state.join("server.json")).unwrap();
+    let presence: Value = serde_json::from_slice(&presence).unwrap();
+    let address = presence["api"].as_str().unwrap();
+    let address = address.trim_start_matches("http://");
+    let token = presence["token"].as_str().unwrap();
+    let mut api = RawClient::connect(address.parse().unwrap()).await.unwrap();
+    let head = |call: &str| {
+        format!("{call} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n")
+    };
+    let body = r#"{"order": "hold"}"#;
+    let hold = head("POST /v1/releases/crystal-2/orders")
+        + &format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+    let events = head("GET /v1/releases/crystal-2/events") + "\r\n";
+    // While it builds, while its tasks start, and while it waits.
+    for given in 1..=30 {
+        let taken = api.ask(&hold).await.unwrap();
+        assert_eq!(taken.status, 200, "{}", taken.text());
+        let story = api.ask(&events).await.unwrap().text();
+        let written = story.matches(r#""event":"ordered""#).count();
+        assert_eq!(written, given, "{story}");
+    }
+    assert_eq!(run(state, &["rollback", "crystal-2"]).0, 0);
+    let (code, stdout, stderr) = run(state, &["follow", "crystal-2"]);
+    assert_ne!(code, 0, "{stdout}\n{stderr}");
+    assert_eq!(stdout.matches("begin to build").count(), 1, "{stdout}");
+    let (code, _, stderr) = run(state, &["rollback", "crystal-2"]);
+    assert_ne!(code, 0);
+    assert!(stderr.contains("crystal-2 has ended"), "{stderr}");
 }

@@ -98,6 +98,12 @@ impl From<engine::Error> for Refusal {
             engine::Error::Ended(id) => {
                 Self::conflict(error.to_string(), &format!("`serin why {id}` tells how"))
             }
+            engine::Error::Stopping(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                error.to_string(),
+                Some("give it again when the server is back"),
+            ),
             _ => Self::internal(&error),
         }
     }

@@ -240,7 +240,7 @@ fn policy_of(text: &PolicyText, manifest: &ReleaseSettings) -> Result<Policy, Re
     Ok(settings.policy())
 }
 
-/// Steers a running release.
+/// Steers a running release. The answer comes when the order is in the journal.
 #[utoipa::path(
     post,
     path = "/v1/releases/{id}/orders",
@@ -250,7 +250,8 @@ fn policy_of(text: &PolicyText, manifest: &ReleaseSettings) -> Result<Policy, Re
         (status = 200, body = OrderTaken),
         (status = 400, body = Problem),
         (status = 404, body = Problem),
-        (status = 409, body = Problem)
+        (status = 409, body = Problem),
+        (status = 503, body = Problem)
     )
 )]
 pub(super) async fn order(

@@ -1,5 +1,6 @@
 //! One release's loop: look, write down the evidence, plan, perform, tell.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use judge::arm_test::BadEvents;
 use judge::{Batch, Window};
 use model::{Share, Timestamp};
 use release::executor::{Error, Release};
-use release::journal::{Event, Order};
+use release::journal::Event;
 use release::state::judge_share;
 use release::{State, Step, World, plan};
 use tokio::sync::{mpsc, watch};
@@ -16,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::resources::{Reading, Resources};
 use super::restarts::Restarts;
-use super::{Engine, Progress};
+use super::{Engine, Progress, Told};
 use crate::actuator::{chain, task_set};
 
 /// How often the world is looked at while there is nothing to do.
@@ -32,7 +33,7 @@ pub(super) async fn run(
     engine: Arc<Engine>,
     mut release: Release,
     progress: watch::Sender<Arc<Progress>>,
-    mut orders: mpsc::Receiver<(Order, String)>,
+    mut orders: mpsc::Receiver<Told>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut seen = Seen {
@@ -44,6 +45,11 @@ pub(super) async fn run(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while release.state.ended.is_none() && !*stop.borrow() {
+        // People come before the next step.
+        if let Ok(told) = orders.try_recv() {
+            take_order(&engine, &mut release, &progress, told, &stop).await;
+            continue;
+        }
         let advanced = advance(
             &engine,
             &mut release,
@@ -57,8 +63,8 @@ pub(super) async fn run(
             Ok(Advance::Idle) => tokio::select! {
                 _ = tick.tick() => {}
                 _ = stop.changed() => {}
-                Some(order) = orders.recv() => {
-                    take_order(&engine, &mut release, &progress, order, &stop).await;
+                Some(told) = orders.recv() => {
+                    take_order(&engine, &mut release, &progress, told, &stop).await;
                 }
             },
             Err(error) => recover(&engine, &mut release, &progress, &error).await,
@@ -91,7 +97,7 @@ async fn advance(
     release: &mut Release,
     seen: &mut Seen,
     progress: &watch::Sender<Arc<Progress>>,
-    orders: &mut mpsc::Receiver<(Order, String)>,
+    orders: &mut mpsc::Receiver<Told>,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Advance, Error> {
     let world = look(engine, release).await;
@@ -105,24 +111,7 @@ async fn advance(
     engine.executor.announce(release, &plan.step).await?;
     progress.send_replace(Arc::new(Progress::of(release, plan.why.clone())));
     match plan.step {
-        Step::Build => {
-            // A build may take minutes; orders and the server's end do not wait for it.
-            let order = tokio::select! {
-                performed = engine.executor.perform(release, &plan) => {
-                    performed?;
-                    None
-                }
-                Some(order) = orders.recv() => Some(order),
-                _ = stop.changed() => return Ok(Advance::Idle),
-            };
-            if let Some(order) = order {
-                // The build was cut off; what it had journalled counts.
-                if let Ok(resumed) = engine.executor.resume(release.id.clone()).await {
-                    *release = resumed;
-                }
-                take_order(engine, release, progress, order, stop).await;
-            }
-        }
+        Step::Build => return build(engine, release, &world, progress, orders, stop).await,
         Step::Join => {
             engine.executor.perform(release, &plan).await?;
             // Late counts of an earlier attempt with this tag are no evidence about this one.
@@ -142,15 +131,44 @@ async fn advance(
     Ok(Advance::Again)
 }
 
-/// Writes an order down. Whoever gave it was told that it is taken, so it is not lost where that fails: a build that
-/// was cut off may still write its own event.
+/// A build may take minutes: orders do not wait for it, and it is cut off only if nobody wants it any more.
+async fn build(
+    engine: &Engine,
+    release: &mut Release,
+    world: &World,
+    progress: &watch::Sender<Arc<Progress>>,
+    orders: &mut mpsc::Receiver<Told>,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Advance, Error> {
+    let (id, request) = (release.id.clone(), release.state.request.clone());
+    let mut building = pin!(engine.executor.build(&id, &request));
+    loop {
+        tokio::select! {
+            built = &mut building => {
+                engine.executor.append(release, built?).await?;
+                return Ok(Advance::Again);
+            }
+            Some(told) = orders.recv() => {
+                take_order(engine, release, progress, told, stop).await;
+                let next = plan(&release.state, world, engine.executor.ambient.now());
+                if next.step != Step::Build {
+                    return Ok(Advance::Again);
+                }
+            }
+            _ = stop.changed() => return Ok(Advance::Idle),
+        }
+    }
+}
+
+/// Writes an order down and says so; where that fails it is tried again.
 async fn take_order(
     engine: &Engine,
     release: &mut Release,
     progress: &watch::Sender<Arc<Progress>>,
-    (order, by): (Order, String),
+    told: Told,
     stop: &watch::Receiver<bool>,
 ) {
+    let Told { order, by, written } = told;
     let ordered = Event::Ordered { order, by };
     while let Err(error) = engine.executor.append(release, ordered.clone()).await {
         recover(engine, release, progress, &error).await;
@@ -159,6 +177,11 @@ async fn take_order(
             return;
         }
     }
+    // Who reads the story now finds it there.
+    let why = progress.borrow().why.clone();
+    progress.send_replace(Arc::new(Progress::of(release, why)));
+    // Who gave it may have gone.
+    written.send(()).ok();
 }
 
 /// Tells of an error, waits a moment, and begins again from the journal: nobody knows how far a failed
