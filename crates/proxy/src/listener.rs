@@ -46,9 +46,9 @@ pub(crate) struct Listener {
     pool: RefCell<Option<Arc<Pool>>>,
     tls: RefCell<Option<Arc<Acceptor>>>,
     connections: RefCell<BTreeMap<u64, Rc<Timer>>>,
-    /// Those of them that want to know of changed weights at once.
+    /// Those of them that want to know at once that they are asked to move.
     long_lived: RefCell<BTreeMap<u64, Rc<Timer>>>,
-    weights_changed: Cell<Option<Instant>>,
+    asked_to_move: Cell<Option<Instant>>,
     last_connection: Cell<u64>,
     state: Cell<State>,
     idle_grace: Cell<Duration>,
@@ -91,7 +91,7 @@ impl Listener {
             tls: RefCell::new(tls),
             connections: RefCell::default(),
             long_lived: RefCell::default(),
-            weights_changed: Cell::new(None),
+            asked_to_move: Cell::new(None),
             last_connection: Cell::new(0),
             state: Cell::new(State::Open),
             idle_grace: Cell::new(IDLE_GRACE),
@@ -110,20 +110,27 @@ impl Listener {
     ) {
         let before = Rc::clone(&self.routing.borrow().0);
         let is_reweighed = before.program.weighs_differently(&node.program);
+        // One that is kept demands what it did.
+        let kept =
+            |before: &Arc<Acceptor>| tls.as_ref().is_some_and(|tls| Arc::ptr_eq(before, tls));
+        let is_resecured = match &*self.tls.borrow() {
+            Some(before) => !kept(before),
+            None => tls.is_some(),
+        };
         *self.routing.borrow_mut() = (node, index);
         *self.pool.borrow_mut() = pool;
         *self.tls.borrow_mut() = tls;
-        if is_reweighed {
-            self.weights_changed.set(Some(clock::now()));
+        if is_reweighed || is_resecured {
+            self.asked_to_move.set(Some(clock::now()));
             for long_lived in self.long_lived.borrow().values() {
                 long_lived.wake();
             }
         }
     }
 
-    /// When weights changed last.
-    pub(crate) fn weights_changed(&self) -> Option<Instant> {
-        self.weights_changed.get()
+    /// When its connections were, last.
+    pub(crate) fn asked_to_move(&self) -> Option<Instant> {
+        self.asked_to_move.get()
     }
 
     /// Who lets requests through, where their number is limited.

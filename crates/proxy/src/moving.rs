@@ -1,5 +1,6 @@
-//! Long-lived connections are asked to move when a view changes weights, so that what they carry is drawn
-//! anew: each at a random moment of a set time, as all at once would be a storm of handshakes.
+//! Connections that last are asked to move when a view changes weights, so that what they carry is drawn
+//! anew, or what their listener demands of TLS: each at a random moment of a set time, as all at once would
+//! be a storm of handshakes.
 //!
 //! An HTTP/2 client gets GOAWAY and its streams go on; an HTTP/1.1 client gets `Connection: close` with
 //! its next response. What does not end by itself is cut only where the options say so.
@@ -15,29 +16,29 @@ use crate::worker::Worker;
 /// When one connection moves, if it has to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Move {
-    /// The change of weights that the connection knows of.
+    /// The last time it was asked that the connection knows of.
     known: Option<Instant>,
     at: Option<Instant>,
 }
 
 impl Move {
-    /// A connection that begins now has no change to catch up with.
+    /// A connection that begins now has nothing to catch up with.
     pub(crate) fn of_new(listener: &Listener) -> Self {
         Self {
-            known: listener.weights_changed(),
+            known: listener.asked_to_move(),
             at: None,
         }
     }
 
-    /// When to move. Weights that go on changing do not put it off.
+    /// When to move. Being asked again does not put it off.
     pub(crate) fn at(&mut self, worker: &Worker, listener: &Listener) -> Option<Instant> {
-        let changed = listener.weights_changed();
-        if changed != self.known {
-            self.known = changed;
+        let asked = listener.asked_to_move();
+        if asked != self.known {
+            self.known = asked;
             if self.at.is_none() {
                 let share = worker.rng.borrow_mut().f64();
                 let delay = worker.limits.reconnect_within.mul_f64(share);
-                self.at = changed.and_then(|changed| changed.checked_add(delay));
+                self.at = asked.and_then(|asked| asked.checked_add(delay));
             }
         }
         self.at

@@ -1,12 +1,15 @@
 //! Listeners: modes, client certificates, bodies of any size.
 
+use std::time::Duration;
+
+use proxy::Options;
 use testkit::Backend;
 use testkit::raw::{RawServer, Reaction};
 use view::*;
 
 use super::authority::Authority;
 use super::foreign::curl;
-use crate::mesh::{Proxy, gateway_to};
+use crate::mesh::{Proxy, gateway_to, get, options};
 
 pub(super) fn secured(
     view: &mut NodeView,
@@ -43,6 +46,35 @@ async fn a_mode_lets_in_what_it_says() {
             "{plain:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn who_came_under_a_laxer_mode_is_asked_to_come_again() {
+    let authority = Authority::new();
+    let certificate = authority.certificate("server", &["127.0.0.1"]);
+    let backend = Backend::saying("hello").await.unwrap();
+    let mut view = gateway_to(backend.address);
+    let moving_at_once = Options {
+        reconnect_within: Duration::ZERO,
+        ..options()
+    };
+    let proxy = Proxy::with(&view, moving_at_once).await;
+    for mode in [TlsMode::Permissive, TlsMode::Strict] {
+        let mut plain = proxy.client().await;
+        plain.ask(get("/")).await.unwrap();
+        proxy.apply(&view).await.unwrap();
+        let kept = plain.ask(get("/")).await.unwrap();
+        assert_eq!(kept.header("connection"), None, "nothing has changed");
+        secured(&mut view, mode, certificate.clone());
+        proxy.apply(&view).await.unwrap();
+        let last = plain.ask(get("/")).await.unwrap();
+        assert_eq!(last.header("connection"), Some("close"), "{mode:?}");
+    }
+    let url = format!("https://{}/", proxy.address);
+    let ca = authority.path("ca.pem");
+    assert_eq!(curl(&["--cacert", &ca, &url]).await.as_deref(), Ok("hello"));
+    let plain = curl(&[&format!("http://{}/", proxy.address)]).await;
+    assert!(plain.is_err(), "{plain:?}");
 }
 
 #[tokio::test]
