@@ -222,17 +222,17 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// As if every request had failed of which any try did.
-    pub(crate) fn by_tries(self) -> Self {
-        let by_tries = |arm: Arm| Arm {
-            successes: arm.successes.saturating_sub(arm.retried),
-            failures: arm.tried_in_vain(),
+    /// As if those requests had failed, and no others.
+    pub(crate) fn failing(self, bad: impl Fn(&Arm) -> u64) -> Self {
+        let failing = |arm: Arm| Arm {
+            successes: arm.requests().saturating_sub(bad(&arm)),
+            failures: bad(&arm),
             ..Arm::default()
         };
         let Tally { canary, stable } = self.tally;
         let tally = Tally {
-            canary: by_tries(canary),
-            stable: by_tries(stable),
+            canary: failing(canary),
+            stable: failing(stable),
         };
         Self { tally, ..self }
     }

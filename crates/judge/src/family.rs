@@ -92,6 +92,9 @@ pub struct FamilyEvidence {
     pub log_e: f64,
 }
 
+/// What evidence goes up to while nothing is wrong.
+const NOW_AND_THEN: f64 = 1.0;
+
 /// The evidence of all families, in a fixed order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Families([FamilyEvidence; 6]);
@@ -132,16 +135,18 @@ impl Families {
 
     /// Those that speak against the canary: failures at all, the others by more than they do now and then while
     /// nothing is wrong.
-    pub(crate) fn against_canary(&self) -> impl Iterator<Item = Family> + '_ {
-        const NOW_AND_THEN: f64 = 1.0;
-        let speaks = |evidence: &&FamilyEvidence| {
+    pub(crate) fn against_canary(self) -> impl Iterator<Item = Family> {
+        let speaks = |evidence: &FamilyEvidence| {
             let limit = match evidence.family {
                 Family::Failures => 0.0,
                 _ => NOW_AND_THEN,
             };
             evidence.weight > 0.0 && evidence.log_e > limit
         };
-        self.0.iter().filter(speaks).map(|evidence| evidence.family)
+        self.0
+            .into_iter()
+            .filter(speaks)
+            .map(|evidence| evidence.family)
     }
 
     /// The family that carries most of the evidence.
@@ -205,6 +210,11 @@ fn client_errors(counts: &Counts) -> f64 {
 fn unanswered(counts: &Counts) -> f64 {
     let given_up = arm_test::evidence(1.0, events(counts, |arm| arm.cancelled));
     log_mean([(0.5, given_up), (0.5, unended(counts))].into_iter())
+}
+
+/// Whether too few of the canary's requests end, by more than now and then.
+pub(crate) fn swallows(counts: &Counts) -> bool {
+    unended(counts) > NOW_AND_THEN
 }
 
 /// The arm test on requests that ended, for a canary whose requests are *less* likely to have.

@@ -32,7 +32,14 @@ pub(crate) fn of(
 }
 
 fn rolled_back(evidence: &Evidence, state: &State, config: &Config) -> String {
-    let what = match state.families(config).leading().family {
+    let leading = state.families(config).leading().family;
+    let what = against_canary(leading, evidence, state, config);
+    format!("{what}; evidence {}", odds(evidence.log_e))
+}
+
+/// What one family holds against the canary.
+fn against_canary(family: Family, evidence: &Evidence, state: &State, config: &Config) -> String {
+    match family {
         Family::Failures => failures(evidence, state, config),
         Family::ClientErrors => of_all(
             "4xx answers came from",
@@ -44,8 +51,7 @@ fn rolled_back(evidence: &Evidence, state: &State, config: &Config) -> String {
         Family::Restarts => restarts(state.restarts()),
         Family::Resources => uses_more(evidence, state),
         Family::Latency => slower(evidence),
-    };
-    format!("{what}; evidence {}", odds(evidence.log_e))
+    }
 }
 
 /// Those that callers saw, or those that another try hid from them: whichever tells more.
@@ -249,14 +255,23 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
             grouped(evidence.unused)
         ),
         Some(0) if !state.answers() => format!(
-            "{seen}, few enough to {proof}, but callers had {} answers of it where its share explains {:.0}",
+            "{seen}, few enough to {proof}, but callers had {} answers of it where its share explains {}",
             grouped(total.canary.answers()),
-            state.answers_explained(),
+            grouped(libm::round(state.answers_explained()) as u64),
         ),
-        Some(0) => format!(
-            "{seen}, few enough to {proof}, but the evidence leans against the canary ({})",
-            odds(evidence.log_e)
-        ),
+        Some(0) => {
+            let leaning = state.leaning(config).next();
+            let what = leaning.map_or_else(
+                || {
+                    format!(
+                        "the evidence leans against the canary ({})",
+                        odds(evidence.log_e)
+                    )
+                },
+                |family| against_canary(family, evidence, state, config),
+            );
+            format!("{seen}, few enough to {proof}, but {what}")
+        }
         Some(missing) => format!(
             "{seen}; about {} more requests to {proof}",
             grouped(two_digits(missing))

@@ -15,7 +15,7 @@ use crate::{
     arm_test::BadEvents,
     certificate,
     config::Config,
-    counts::{Batch, Cell, Counts, Tally},
+    counts::{Arm, Batch, Cell, Counts, Tally},
     family::{self, Families, Family},
     guard,
     interval::interval,
@@ -164,7 +164,12 @@ impl State {
 
     /// Whether the evidence excludes that the canary fails so much more often.
     pub(crate) fn excludes_excess(&self, config: &Config, excess: f64) -> bool {
-        certificate::log_e(self.counts.cells(), excess) >= config.promotion_threshold()
+        self.excludes_excess_of(|arm| arm.failures, config, excess)
+    }
+
+    fn excludes_excess_of(&self, bad: fn(&Arm) -> u64, config: &Config, excess: f64) -> bool {
+        let cells = self.counts.cells().map(|cell| cell.failing(bad));
+        certificate::log_e(cells, excess) >= config.promotion_threshold()
     }
 
     /// Whether the canary gives about half the answers, or more, that its share gives it. One that gives none has
@@ -223,27 +228,35 @@ impl State {
             && self.hold(config).is_none()
     }
 
-    /// Whether any family speaks against the canary now. Failures do until an excess is excluded that nobody would
-    /// mind: else a single one, which a service without failures never makes up for, would hold a release for good.
-    /// What its tasks use speaks only while it is too much: what they used before nobody minds any more.
+    /// Whether any family speaks against the canary so that it matters.
     pub(crate) fn leans_against_canary(&self, config: &Config) -> bool {
-        self.families(config)
-            .against_canary()
-            .any(|family| match family {
-                Family::Failures => !self.excess_is_negligible(config),
-                Family::Resources => self.resources.exceed(),
-                _ => true,
-            })
+        self.leaning(config).next().is_some()
     }
 
-    /// Of failures that callers saw, and of those that other tries hid.
-    fn excess_is_negligible(&self, config: &Config) -> bool {
-        /// Of the allowed excess.
+    /// The families that speak against the canary now, but for those whose excess the evidence bounds: else a single
+    /// event, which a service that has no other never makes up for, would hold a release for good. What its tasks use
+    /// speaks only while it is too much: what they used before nobody minds any more.
+    pub(crate) fn leaning(&self, config: &Config) -> impl Iterator<Item = Family> {
+        /// Of the allowed excess: failures are to be fewer by far before they are put up with.
         const NEGLIGIBLE: f64 = 0.1;
-        let excess = NEGLIGIBLE * config.allowed_excess;
-        let by_tries = self.counts.cells().map(Cell::by_tries);
-        self.excludes_excess(config, excess)
-            && certificate::log_e(by_tries, excess) >= config.promotion_threshold()
+        let is_below = |part: f64, bad: fn(&Arm) -> u64| {
+            self.excludes_excess_of(bad, config, part * config.allowed_excess)
+        };
+        self.families(config)
+            .against_canary()
+            .filter(move |family| match family {
+                Family::Failures => {
+                    // Those that callers saw, and those that other tries hid.
+                    !is_below(NEGLIGIBLE, |arm| arm.failures)
+                        || !is_below(NEGLIGIBLE, Arm::tried_in_vain)
+                }
+                Family::ClientErrors => !is_below(1.0, |arm| arm.client_errors),
+                Family::Unanswered => {
+                    family::swallows(&self.counts) || !is_below(1.0, |arm| arm.cancelled)
+                }
+                Family::Resources => self.resources.exceed(),
+                Family::Latency | Family::Restarts => true,
+            })
     }
 
     fn note_restarts(&mut self, new: BadEvents) {

@@ -98,6 +98,44 @@ fn a_single_failure_does_not_hold_a_release_for_good() {
     assert!(state.families(&Config::default()).against_canary().count() == 1);
 }
 
+/// A scanner's request, or a caller who hung up, happened to meet the canary of a service that has no others.
+#[test]
+fn a_single_caller_does_not_hold_a_release_for_good() {
+    let met: [fn(&mut Level); 2] = [
+        |level| level.tally.canary.client_errors = 1,
+        |level| level.tally.canary.cancelled = 1,
+    ];
+    for meet in met {
+        let mut state = State::default();
+        let mut first = level(1, 50, [1_300, 0], [63_700, 0]);
+        meet(&mut first);
+        assert_eq!(absorb(&mut state, first), Decision::Continue);
+        let mut requests = 1_300;
+        while absorb(&mut state, level(1, 50, [100, 0], [4_900, 0])) == Decision::Continue {
+            requests += 100;
+            assert!(requests < 2_000);
+        }
+        assert_eq!(state.decision(), Decision::Promote);
+        assert!(state.families(&Config::default()).against_canary().count() == 1);
+    }
+}
+
+#[test]
+fn answers_of_4xx_that_are_too_many_hold_it() {
+    let mut state = State::default();
+    let mut level = level(1, 2, [3_000, 0], [3_000, 0]);
+    level.tally.canary.client_errors = 50;
+    level.tally.stable.client_errors = 25;
+    assert_eq!(absorb(&mut state, level), Decision::Continue);
+    let sentence = state.verdict(&Config::default()).sentence;
+    assert!(
+        sentence.ends_with(
+            "but 50 of 75 4xx answers came from the 50 % canary, where chance explains 37.5"
+        ),
+        "{sentence}"
+    );
+}
+
 #[test]
 fn tries_that_fail_hold_it_longer_than_those_that_callers_see() {
     let mut state = State::default();
@@ -122,7 +160,7 @@ fn a_canary_without_answers_is_not_certified() {
     assert_eq!(
         sentence,
         "0 of 900 canary requests failed, few enough to prove that it fails less than 0.5 points more often, \
-         but callers had 900 answers of it where its share explains 2090"
+         but callers had 900 answers of it where its share explains 2,090"
     );
     assert!(!certified(0).0);
 }

@@ -45,7 +45,7 @@ fn the_sentences() {
         (
             &[level(1, 10, [2_000, 1], [18_000, 0])],
             "1 of 2,001 canary requests failed, few enough to prove that it fails less than \
-             0.5 points more often, but the evidence leans against the canary (1:3)",
+             0.5 points more often, but 1 of 1 failures hit the 10 % canary, where chance explains 0.1",
         ),
         (
             &[level(0, 1, [0, 0], [200, 1])],
