@@ -76,6 +76,8 @@ struct Stream {
     refused: Option<Arc<NodeView>>,
     /// The newest view, while identities that it names are on their way.
     waiting: Option<Arc<NodeView>>,
+    /// The view that is acted upon, until the server is told.
+    applied: Option<u64>,
     condition: Option<link::Condition>,
     told: Instant,
 }
@@ -141,6 +143,7 @@ impl FollowServer {
             follower: Follower::default(),
             refused: None,
             waiting: None,
+            applied: None,
             condition: None,
             told: Instant::now(),
         };
@@ -209,8 +212,8 @@ impl FollowServer {
         Ok(())
     }
 
-    /// Applies a view and answers. All that was counted under the one before is reported first, so that the
-    /// server, once it hears of the new one, has no draw of the old one to wait for.
+    /// Applies a view. All that was counted under the one before is reported before the server hears of the new one,
+    /// which then has no draw of the old one to wait for.
     async fn apply(&mut self, stream: &mut Stream, view: Arc<NodeView>) -> Result<(), Broken> {
         let revision = view.revision;
         if self.stage != Stage::Serving {
@@ -220,8 +223,8 @@ impl FollowServer {
             Ok(bound) => {
                 tracing::info!(revision, listeners = ?bound.iter().map(|bound| bound.address).collect::<Vec<_>>(), "a view is applied");
                 stream.refused = None;
+                stream.applied = Some(revision);
                 self.report(stream).await?;
-                stream.mouth.say(&Upward::Applied { revision }).await?;
                 if let Err(error) = self.disk.save(&view) {
                     tracing::error!(%error, "could not keep the view on disk: without the server, the next start has an older one or none");
                 }
@@ -257,8 +260,8 @@ impl FollowServer {
     /// its own weights. No release need wait for its end.
     async fn pass(&mut self, stream: &mut Stream, revision: u64) -> Result<(), Broken> {
         stream.refused = None;
-        self.report(stream).await?;
-        stream.mouth.say(&Upward::Applied { revision }).await
+        stream.applied = Some(revision);
+        self.report(stream).await
     }
 
     async fn report(&mut self, stream: &mut Stream) -> Result<(), Broken> {
@@ -267,8 +270,12 @@ impl FollowServer {
         }
         let observations = self.plane.observe().await;
         let cells = observations.into_iter().flat_map(|counted| counted.cells);
-        match self.outbox.put(cells.collect()) {
-            Some(report) => stream.mouth.say(&Upward::Report(report.clone())).await,
+        if let Some(report) = self.outbox.put(cells.collect()) {
+            stream.mouth.say(&Upward::Report(report.clone())).await?;
+        }
+        // Not before: where there was no room, this was counted under the views before it.
+        match stream.applied.take() {
+            Some(revision) => stream.mouth.say(&Upward::Applied { revision }).await,
             None => Ok(()),
         }
     }
