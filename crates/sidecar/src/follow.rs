@@ -15,6 +15,7 @@ use view::{NodeView, Secrets};
 
 use crate::backoff::Backoff;
 use crate::call::{Broken, Call, Mouth};
+use crate::clock;
 use crate::condition;
 use crate::identities::Identities;
 use crate::last_view::LastView;
@@ -192,8 +193,11 @@ impl FollowServer {
                 self.ask_for_identities(stream).await?;
                 stream.waiting = Some(view);
             }
-            Downward::Signed(signed) => self.identities.signed(signed),
-            Downward::NotSigned { secret, reason } => self.identities.refused(secret, &reason),
+            Downward::Signed(signed) => self.identities.signed(signed, clock::since_epoch()),
+            Downward::NotSigned { secret, reason } => {
+                self.identities
+                    .refused(secret, &reason, clock::since_epoch())
+            }
             Downward::Trust { bundle } => self.identities.believe(bundle),
         }
         // Its listeners would have nothing to show until then.
@@ -206,7 +210,7 @@ impl FollowServer {
     }
 
     async fn ask_for_identities(&mut self, stream: &mut Stream) -> Result<(), Broken> {
-        for request in self.identities.due() {
+        for request in self.identities.due(clock::since_epoch()) {
             stream.mouth.say(&Upward::Sign(request)).await?;
         }
         Ok(())

@@ -17,7 +17,7 @@ use proxy::{DataPlane, Secret};
 use serde::{Deserialize, Serialize};
 use view::Secrets;
 
-use crate::{clock, private_file};
+use crate::private_file;
 
 /// When one that was refused is asked for again.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -97,9 +97,8 @@ impl Identities {
         self.wanted.identities.iter().all(is_settled)
     }
 
-    /// What to ask the server for now.
-    pub(crate) fn due(&mut self) -> Vec<SigningRequest> {
-        let now = clock::since_epoch();
+    /// What to ask the server for now, in time since 1970.
+    pub(crate) fn due(&mut self, now: Duration) -> Vec<SigningRequest> {
         let mut due = Vec::new();
         for name in &self.wanted.identities {
             let kept = self.kept.identities.get(name);
@@ -124,7 +123,7 @@ impl Identities {
     }
 
     /// A certificate for a key that waits for it.
-    pub(crate) fn signed(&mut self, signed: Signed) {
+    pub(crate) fn signed(&mut self, signed: Signed, now: Duration) {
         let Signed {
             secret,
             chain,
@@ -137,7 +136,7 @@ impl Identities {
         let identity = Identity {
             chain,
             key,
-            renew_at: clock::since_epoch() + lifetime * 2 / 3,
+            renew_at: now + lifetime * 2 / 3,
         };
         self.give(&secret, &identity);
         tracing::info!(
@@ -151,7 +150,7 @@ impl Identities {
         self.keep();
     }
 
-    pub(crate) fn refused(&mut self, secret: String, reason: &str) {
+    pub(crate) fn refused(&mut self, secret: String, reason: &str, now: Duration) {
         tracing::error!(
             node = self.node,
             secret,
@@ -159,7 +158,7 @@ impl Identities {
             "the server signs no identity"
         );
         self.asked.remove(&secret);
-        self.refused.insert(secret, clock::since_epoch() + PAUSE);
+        self.refused.insert(secret, now + PAUSE);
     }
 
     pub(crate) fn believe(&mut self, bundle: String) {
@@ -221,3 +220,6 @@ impl std::fmt::Debug for Identities {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
