@@ -79,19 +79,18 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     .await;
     timer.set(clock::now().checked_add(worker.limits.keep_alive));
     let entered = listener.enter(&timer);
-    let (client, peer, admitted) = inbound.into_socket();
     let mut connection = Connection {
-        moves: Move::of_new(&listener),
         worker,
         listener,
-        client,
-        peer,
+        client: Socket::with_unread(inbound.stream, inbound.early),
+        peer: inbound.peer,
+        moves: inbound.moves,
         timer,
         is_fresh: true,
         head_is_partial: false,
         leaves_when_idle: false,
         entered,
-        admitted,
+        admitted: inbound.admitted,
     };
     let mut then = Then::NextRequest;
     while then == Then::NextRequest {
@@ -344,6 +343,7 @@ impl Connection {
             stream,
             early,
             peer,
+            moves: self.moves,
             admitted: self.admitted,
         };
         // It enters anew, and counts once.

@@ -9,7 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,12 +20,12 @@ use view::Protocol;
 use crate::connection;
 use crate::http2;
 use crate::listener::Listener;
+use crate::moving::Move;
 use crate::overload::Admitted;
 use crate::proxy_protocol::{self, Ends, Header};
-use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::tcp;
-use crate::tls::{Acceptor, PeerIdentity};
+use crate::tls::PeerIdentity;
 use crate::worker::Worker;
 
 /// Under way at once on one worker; the rest waits. A handshake is the work of many requests.
@@ -44,14 +43,8 @@ pub(crate) struct Inbound {
     /// What was read from the stream already.
     pub(crate) early: Vec<u8>,
     pub(crate) peer: Peer,
+    pub(crate) moves: Move,
     pub(crate) admitted: Admitted,
-}
-
-impl Inbound {
-    pub(crate) fn into_socket(self) -> (Socket, Peer, Admitted) {
-        let socket = Socket::with_unread(self.stream, self.early);
-        (socket, self.peer, self.admitted)
-    }
 }
 
 /// Who is on the other side.
@@ -90,12 +83,12 @@ pub(crate) fn welcome(
     remote: SocketAddr,
 ) {
     let (worker, listener) = (Rc::clone(worker), Rc::clone(listener));
-    let tls = listener.tls();
-    if tls.is_none() && !listener.expects_proxy_header() {
+    if listener.tls().is_none() && !listener.expects_proxy_header() {
         let inbound = Inbound {
             stream: Stream::Plain(tcp),
             early: Vec::new(),
             peer: Peer::new(remote),
+            moves: Move::of_new(&listener),
             admitted,
         };
         match listener.protocol() {
@@ -109,7 +102,7 @@ pub(crate) fn welcome(
     }
     spawn_local(async move {
         // In a box that is given back before the first request.
-        match Box::pin(prepare(&worker, &listener, admitted, tls, tcp, remote)).await {
+        match Box::pin(prepare(&worker, &listener, admitted, tcp, remote)).await {
             Ok(inbound) => match listener.protocol() {
                 Protocol::Tcp => tcp::serve(worker, listener, inbound).await,
                 Protocol::Http if inbound.stream.alpn() != Some(b"h2") => {
@@ -131,10 +124,11 @@ async fn prepare(
     worker: &Rc<Worker>,
     listener: &Rc<Listener>,
     admitted: Admitted,
-    tls: Option<Arc<Acceptor>>,
     mut tcp: TcpStream,
     remote: SocketAddr,
 ) -> io::Result<Inbound> {
+    // What it comes under, however long it takes to begin.
+    let (tls, moves) = (listener.tls(), Move::of_new(listener));
     let timer = worker.timers.timer();
     // Counts among the listener's connections, so that draining waits for it and cuts it.
     let _entered = listener.enter(&timer);
@@ -159,6 +153,7 @@ async fn prepare(
                 stream: Stream::Plain(tcp),
                 early: Vec::new(),
                 peer,
+                moves,
                 admitted,
             });
         };
@@ -174,6 +169,7 @@ async fn prepare(
                         stream,
                         early,
                         peer,
+                        moves,
                         admitted,
                     });
                 }
@@ -184,6 +180,7 @@ async fn prepare(
                 stream: Stream::Tls(stream),
                 early: Vec::new(),
                 peer,
+                moves,
                 admitted,
             })
         };

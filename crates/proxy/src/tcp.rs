@@ -99,7 +99,14 @@ impl Call {
         inbound: Inbound,
     ) -> Result<Self, Refused> {
         let started = clock::now();
-        let (client, peer, admitted) = inbound.into_socket();
+        let Inbound {
+            stream,
+            early,
+            peer,
+            admitted,
+            ..
+        } = inbound;
+        let client = Socket::with_unread(stream, early);
         let (node, index) = listener.routing();
         let program = &node.program;
         let mut log = node

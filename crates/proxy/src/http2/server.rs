@@ -83,7 +83,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, inbound: I
     timer.set(now.checked_add(worker.limits.head_timeout));
     let entered = listener.enter(&timer);
     entered.is_long_lived(&timer);
-    let moves = Move::of_new(&listener);
+    let moves = inbound.moves;
     let shared = Rc::new(Shared {
         _entered: entered,
         _admitted: inbound.admitted,

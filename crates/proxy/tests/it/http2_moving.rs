@@ -90,6 +90,25 @@ async fn stream_under_way(
     (proxy, view, client, body, backend)
 }
 
+/// It was there before the change, though it had not said what it speaks.
+#[tokio::test]
+async fn who_says_late_that_it_speaks_http2_is_asked_as_well() {
+    const GOAWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0];
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let backend = Backend::saying("x").await.unwrap();
+    let proxy = Proxy::with(&weighing(&backend, 95), moving_at_once()).await;
+    let mut client = proxy.client().await;
+    testkit::until("it has entered", async || {
+        let workers = proxy.plane.statistics().await.workers;
+        workers.iter().any(|worker| worker.connections == 1)
+    })
+    .await;
+    proxy.apply(&weighing(&backend, 90)).await.unwrap();
+    let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", SETTINGS].concat();
+    client.send(preface).await.unwrap();
+    client.read_until(GOAWAY).await.unwrap();
+}
+
 async fn refuses_streams(client: &Http2Client) {
     testkit::until("GOAWAY has come", async || {
         client.sender.clone().ready().await.is_err()

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use proxy::Options;
-use testkit::Backend;
 use testkit::raw::{RawServer, Reaction};
+use testkit::{Backend, until};
 use view::*;
 
 use super::authority::Authority;
@@ -48,6 +48,11 @@ async fn a_mode_lets_in_what_it_says() {
     }
 }
 
+async fn connections(proxy: &Proxy) -> usize {
+    let workers = proxy.plane.statistics().await.workers;
+    workers.iter().map(|worker| worker.connections).sum()
+}
+
 #[tokio::test]
 async fn who_came_under_a_laxer_mode_is_asked_to_come_again() {
     let authority = Authority::new();
@@ -65,10 +70,15 @@ async fn who_came_under_a_laxer_mode_is_asked_to_come_again() {
         proxy.apply(&view).await.unwrap();
         let kept = plain.ask(get("/")).await.unwrap();
         assert_eq!(kept.header("connection"), None, "nothing has changed");
+        let mut silent = proxy.client().await;
+        until("both have entered", async || connections(&proxy).await == 2).await;
         secured(&mut view, mode, certificate.clone());
         proxy.apply(&view).await.unwrap();
-        let last = plain.ask(get("/")).await.unwrap();
-        assert_eq!(last.header("connection"), Some("close"), "{mode:?}");
+        for client in [&mut plain, &mut silent] {
+            let last = client.ask(get("/")).await.unwrap();
+            assert_eq!(last.header("connection"), Some("close"), "{mode:?}");
+        }
+        until("both have left", async || connections(&proxy).await == 0).await;
     }
     let url = format!("https://{}/", proxy.address);
     let ca = authority.path("ca.pem");
