@@ -21,6 +21,8 @@ pub(crate) struct Behaviour {
     pub(crate) leak_failing: f64,
     /// ...they take this much longer.
     pub(crate) leak_slower: f64,
+    /// With each second, it keeps so many more MiB of memory.
+    pub(crate) leak_memory: u32,
     /// For so many seconds after its start every request takes five times as long.
     pub(crate) cold_seconds: f64,
 }
@@ -34,6 +36,7 @@ pub(crate) const GOOD: Behaviour = Behaviour {
     tail: 0.0,
     leak_failing: 0.0,
     leak_slower: 0.0,
+    leak_memory: 0,
     cold_seconds: 0.0,
 };
 
@@ -68,7 +71,7 @@ pub(crate) fn all() -> Vec<Case> {
     );
     for (name, times, failing) in [
         ("100 % errors", 2, 1.0),
-        ("50 % errors", 3, 0.5),
+        ("50 % errors", 2, 0.5),
         ("10 % errors", 3, 0.1),
         ("5 % errors", 3, 0.05),
         ("2 % errors", 3, 0.02),
@@ -88,7 +91,7 @@ pub(crate) fn all() -> Vec<Case> {
         },
     );
     for (name, times, slower) in [
-        ("twice as slow", 3, 2.0),
+        ("twice as slow", 2, 2.0),
         ("50 % slower", 3, 1.5),
         ("25 % slower", 3, 1.25),
         ("10 % slower", 3, 1.1),
@@ -116,6 +119,15 @@ pub(crate) fn all() -> Vec<Case> {
         2,
         Behaviour {
             leak_slower: 0.02,
+            ..GOOD
+        },
+    );
+    add(
+        "a leak: 4 MiB more each second",
+        false,
+        2,
+        Behaviour {
+            leak_memory: 4,
             ..GOOD
         },
     );

@@ -20,11 +20,24 @@ pub(crate) fn serve() {
     let behaviour: Behaviour = serde_json::from_str(&text).expect("the behaviour is one");
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).expect("the port is free");
     let started = seconds();
+    if behaviour.leak_memory > 0 {
+        thread::spawn(move || leak(behaviour.leak_memory));
+    }
     for (number, stream) in listener.incoming().enumerate() {
         if let Ok(stream) = stream {
             let seed = (number as u64) << 32 | u64::from(std::process::id());
             thread::spawn(move || converse(&stream, &behaviour, started, seed));
         }
+    }
+}
+
+/// Keeps so many more MiB of memory each second.
+fn leak(each_second: u32) {
+    let mut kept = Vec::new();
+    loop {
+        thread::sleep(Duration::from_secs(1) / each_second);
+        // Not zeros, which the kernel would hand out without memory behind them.
+        kept.push(vec![1_u8; 1 << 20]);
     }
 }
 
