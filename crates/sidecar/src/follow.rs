@@ -244,6 +244,7 @@ impl FollowServer {
                     .as_ref()
                     .is_none_or(|last| last.revision != revision);
                 stream.refused = Some(view);
+                stream.applied = None;
                 if is_news {
                     tracing::error!(
                         revision,
