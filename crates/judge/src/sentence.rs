@@ -96,7 +96,8 @@ fn unanswered(state: &State) -> String {
         format!(
             "{} of {} ended, {} given up",
             grouped(arm.requests()),
-            grouped(arm.routed),
+            // Copies, which are drawn for nobody, end as well.
+            grouped(arm.routed.max(arm.requests())),
             grouped(arm.cancelled)
         )
     };

@@ -136,6 +136,21 @@ fn answers_of_4xx_that_are_too_many_hold_it() {
     );
 }
 
+/// It has no failures to show, and no caller has given up yet.
+#[test]
+fn requests_that_do_not_end_hold_it() {
+    let mut state = State::default();
+    let mut level = level(1, 2, [4_700, 0], [5_000, 0]);
+    level.tally.canary.routed = 5_000;
+    level.tally.stable.routed = 5_000;
+    assert_eq!(absorb(&mut state, level), Decision::Continue);
+    let sentence = state.verdict(&Config::default()).sentence;
+    assert!(
+        sentence.contains("but the canary leaves requests unanswered (4,700 of 5,000 ended"),
+        "{sentence}"
+    );
+}
+
 #[test]
 fn tries_that_fail_hold_it_longer_than_those_that_callers_see() {
     let mut state = State::default();
