@@ -57,14 +57,6 @@ struct Told {
     written: oneshot::Sender<()>,
 }
 
-impl Handle {
-    /// Until one of the versions has left: from there on nothing can change.
-    fn takes_orders(&self) -> bool {
-        let progress = self.progress.borrow();
-        progress.is_running() && !progress.state.left
-    }
-}
-
 /// Where a release stands.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -89,6 +81,15 @@ impl Progress {
     pub(crate) fn is_running(&self) -> bool {
         self.state.ended.is_none()
     }
+
+    /// Why no order is taken any more.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        match (self.is_running(), self.state.left) {
+            (false, _) => Some(Error::Ended(self.id.clone())),
+            (true, true) => Some(Error::Settled(self.id.clone())),
+            (true, false) => None,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,8 @@ pub(crate) enum Error {
     TagServes { service: String, tag: String },
     #[error("{0} has ended")]
     Ended(ReleaseId),
+    #[error("{0} is about to end: one of its versions has left")]
+    Settled(ReleaseId),
     #[error("the server stops, and {0} did not get the order")]
     Stopping(ReleaseId),
     #[error(transparent)]
@@ -269,12 +272,11 @@ impl Engine {
             .ok_or_else(|| Error::NoRelease(id.to_string()))?;
         let (written, receipt) = oneshot::channel();
         let told = Told { order, by, written };
-        let taken = handle.takes_orders() && handle.orders.send(told).await.is_ok();
-        match taken && receipt.await.is_ok() {
-            true => Ok(()),
-            false if handle.takes_orders() => Err(Error::Stopping(id.clone())),
-            false => Err(Error::Ended(id.clone())),
+        let refusal = || handle.progress.borrow().refusal();
+        if refusal().is_none() && handle.orders.send(told).await.is_ok() && receipt.await.is_ok() {
+            return Ok(());
         }
+        Err(refusal().unwrap_or_else(|| Error::Stopping(id.clone())))
     }
 
     /// The running, else the last release of a service.

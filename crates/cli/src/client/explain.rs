@@ -51,7 +51,9 @@ impl From<Error> for Failure {
 
 fn exit_of(status: StatusCode) -> Exit {
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Unreachable,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE => {
+            Exit::Unreachable
+        }
         status if status.is_client_error() => Exit::Invalid,
         _ => Exit::Failed,
     }

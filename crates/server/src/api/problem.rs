@@ -95,7 +95,7 @@ impl From<engine::Error> for Refusal {
             engine::Error::TagServes { .. } => {
                 Self::conflict(error.to_string(), "choose another name with --tag")
             }
-            engine::Error::Ended(id) => {
+            engine::Error::Ended(id) | engine::Error::Settled(id) => {
                 Self::conflict(error.to_string(), &format!("`serin why {id}` tells how"))
             }
             engine::Error::Stopping(_) => Self::new(

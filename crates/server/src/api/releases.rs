@@ -262,8 +262,8 @@ pub(super) async fn order(
     let new = read(body)?;
     let order = order_of(&new)?;
     let progress = find(&server, &id).await?;
-    if !progress.is_running() {
-        return Err(engine::Error::Ended(progress.id.clone()).into());
+    if let Some(refusal) = progress.refusal() {
+        return Err(refusal.into());
     }
     let taken = OrderTaken {
         release: progress.id.to_string(),

@@ -45,10 +45,11 @@ pub(super) async fn run(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while release.state.ended.is_none() && !*stop.borrow() {
-        // People come before the next step.
-        if let Ok(told) = orders.try_recv() {
-            take_order(&engine, &mut release, &progress, told, &stop).await;
-            continue;
+        // People come before the next step; those who come meanwhile, before the one after it.
+        for _ in 0..orders.len() {
+            if let Ok(told) = orders.try_recv() {
+                take_order(&engine, &mut release, &progress, told, &stop).await;
+            }
         }
         let advanced = advance(
             &engine,
@@ -160,7 +161,8 @@ async fn build(
     }
 }
 
-/// Writes an order down and says so; where that fails it is tried again.
+/// Writes an order down and says so; where that fails it is tried again, for as long as somebody waits for it and it
+/// changes anything.
 async fn take_order(
     engine: &Engine,
     release: &mut Release,
@@ -170,15 +172,18 @@ async fn take_order(
 ) {
     let Told { order, by, written } = told;
     let ordered = Event::Ordered { order, by };
-    while let Err(error) = engine.executor.append(release, ordered.clone()).await {
-        recover(engine, release, progress, &error).await;
-        if release.state.ended.is_some() || *stop.borrow() {
-            tracing::warn!(release = %release.id, ?ordered, "could not write an order down");
+    let why = progress.borrow().why.clone();
+    loop {
+        let is_over = release.state.left || release.state.ended.is_some();
+        if is_over || *stop.borrow() || written.is_closed() {
             return;
+        }
+        match engine.executor.append(release, ordered.clone()).await {
+            Ok(()) => break,
+            Err(error) => recover(engine, release, progress, &error).await,
         }
     }
     // Who reads the story now finds it there.
-    let why = progress.borrow().why.clone();
     progress.send_replace(Arc::new(Progress::of(release, why)));
     // Who gave it may have gone.
     written.send(()).ok();
