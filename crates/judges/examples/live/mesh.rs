@@ -134,7 +134,8 @@ impl Mesh {
                 .unwrap_or_default(),
             reason: release["ended"]["reason"]
                 .as_str()
-                .unwrap_or(outcome)
+                .or(release["now"].as_str())
+                .unwrap_or_default()
                 .to_owned(),
         };
         write_behaviour(self.directory.path(), lane, &GOOD);
