@@ -273,7 +273,16 @@ impl Engine {
         let (written, receipt) = oneshot::channel();
         let told = Told { order, by, written };
         let refusal = || handle.progress.borrow().refusal();
-        if refusal().is_none() && handle.orders.send(told).await.is_ok() && receipt.await.is_ok() {
+        let confirmed = async {
+            handle.orders.send(told).await.ok()?;
+            tokio::select! {
+                biased;
+                written = receipt => written.ok(),
+                // Sent while the runner ended, it may lie there for ever.
+                () = handle.orders.closed() => None,
+            }
+        };
+        if refusal().is_none() && confirmed.await.is_some() {
             return Ok(());
         }
         Err(refusal().unwrap_or_else(|| Error::Stopping(id.clone())))
