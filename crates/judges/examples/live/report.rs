@@ -57,11 +57,15 @@ pub(crate) fn markdown(endings: &[Ending], rate: f64) -> String {
         .filter(|ending| !ending.case.healthy && ending.rolled_back)
         .collect();
     text.push_str(&format!(
-        "\nHealthy ones rolled back: {}. Bad ones rolled back: {}, after a median of {:.1} s.\n",
+        "\nHealthy ones rolled back: {}. Bad ones rolled back: {}",
         share(true),
-        share(false),
-        median(&caught, |each| each.seconds)
+        share(false)
     ));
+    if !caught.is_empty() {
+        let seconds = median(&caught, |each| each.seconds);
+        text.push_str(&format!(", after a median of {seconds:.1} s"));
+    }
+    text.push_str(".\n");
     text
 }
 
