@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use testkit::raw::RawClient;
 
-use crate::serin::{Running, example, json, processes_below, run, serin};
+use crate::serin::{Running, example, json, processes_below, run, serin, serving};
 
 /// Every event that a release which is promoted step by step goes through, but its end.
 const EVENTS: [&str; 10] = [
@@ -25,7 +25,7 @@ const EVENTS: [&str; 10] = [
 /// Starts a release, kills the server as soon as the event is seen, starts it again, and waits for the end.
 fn release_with_kill(
     state: &Path,
-    up: &[&str],
+    manifest: &Path,
     mut server: Running,
     tag: &str,
     event: &str,
@@ -51,8 +51,7 @@ fn release_with_kill(
     follow.wait_for(&format!("\"event\":\"{event}\""));
     server.signal(Signal::KILL);
     server.finish();
-    server = Running::start(&mut serin(state, up));
-    server.wait_for("crystal  ready");
+    server = serving(state, manifest);
     let (code, stdout, stderr) = follow.finish();
     assert_eq!(code, 0, "killed at {event}: {stdout}\n{stderr}");
     server
@@ -63,12 +62,10 @@ fn a_server_killed_at_each_step_resumes_to_the_same_outcome() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let up = ["up", "-f", manifest.to_str().unwrap()];
-    let mut server = Running::start(&mut serin(state, &up));
-    server.wait_for("crystal  ready");
+    let mut server = serving(state, &manifest);
     for (number, event) in EVENTS.into_iter().enumerate() {
         let tag = format!("v{number}");
-        server = release_with_kill(state, &up, server, &tag, event);
+        server = release_with_kill(state, &manifest, server, &tag, event);
 
         let release = format!("crystal-{}", number + 2);
         let (code, stdout, stderr) = run(state, &["follow", &release, "-o", "json"]);
@@ -124,8 +121,7 @@ async fn an_order_is_confirmed_when_no_crash_can_lose_it() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let mut server = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
-    server.wait_for("crystal  ready");
+    let _server = serving(state, &manifest);
     let release = [
         "release", "crystal", "--tag", "epoch", "--policy", "manual", "--detach",
     ];

@@ -2,7 +2,7 @@
 
 use testkit::Load;
 
-use crate::serin::{Running, example, json, run, serin};
+use crate::serin::{Running, example, json, run, serin, serving};
 
 /// Takes 4 MiB every 20 ms, up to 128 MiB.
 const LEAK: &str = r#"--- a/src/main.rs
@@ -37,8 +37,7 @@ async fn a_version_that_leaks_is_rolled_back() {
     let manifest = example(directory.path());
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, text.replace("    tasks: 3\n", RELEASE)).unwrap();
-    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
-    up.wait_for("crystal  ready");
+    let _up = serving(state, &manifest);
     let status = json(state, &["status"]);
     let gateway = status["gateway"].as_str().unwrap();
     let gateway = gateway.strip_prefix("http://").unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use testkit::{Load, until};
 
-use crate::serin::{Running, example, json, run, serin};
+use crate::serin::{Running, example, json, run, serin, serving};
 
 const RATE: f64 = 5000.0;
 const CONNECTIONS: u32 = 32;
@@ -33,8 +33,7 @@ async fn a_release_from_0_to_100_percent_and_back_loses_no_request_under_load() 
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
-    up.wait_for("crystal  ready");
+    let _up = serving(state, &manifest);
     let status = json(state, &["status"]);
     let gateway = status["gateway"]
         .as_str()

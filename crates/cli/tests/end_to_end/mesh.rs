@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use testkit::raw::RawClient;
 use testkit::until;
 
-use crate::serin::{Running, admin, example, json, processes_below, run, serin};
+use crate::serin::{Running, admin, example, json, processes_below, run, serin, serving};
 
 #[test]
 fn a_release_is_steered_by_hand_from_request_to_rollback() {
@@ -214,8 +214,7 @@ async fn who_follows_a_release_may_leave_and_it_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
-    up.wait_for("crystal  ready");
+    let _up = serving(state, &manifest);
 
     let release = ["release", "crystal", "--tag", "again", "--policy", "manual"];
     let mut follow = Running::start(&mut serin(state, &release));
@@ -247,9 +246,7 @@ fn who_follows_a_release_sees_every_event_once_though_the_server_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let up = ["up", "-f", manifest.to_str().unwrap()];
-    let mut first = Running::start(&mut serin(state, &up));
-    first.wait_for("crystal  ready");
+    let first = serving(state, &manifest);
     let release = [
         "release", "crystal", "--tag", "again", "--policy", "manual", "-o", "json",
     ];
@@ -258,8 +255,7 @@ fn who_follows_a_release_sees_every_event_once_though_the_server_is_killed() {
 
     first.signal(Signal::KILL);
     first.finish();
-    let mut second = Running::start(&mut serin(state, &up));
-    second.wait_for("crystal  ready");
+    let _second = serving(state, &manifest);
     let (code, _, stderr) = run(state, &["promote", "crystal-2"]);
     assert_eq!(code, 0, "{stderr}");
     let (code, stdout, stderr) = follow.finish();
@@ -281,8 +277,7 @@ fn a_release_that_does_not_build_comes_to_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let state = &directory.path().join(".serin");
     let manifest = example(directory.path());
-    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
-    up.wait_for("crystal  ready");
+    let _up = serving(state, &manifest);
     std::fs::write(
         directory.path().join("src/main.rs"),
         "fn main() { this is no program }\n",

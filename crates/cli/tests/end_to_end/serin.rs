@@ -24,6 +24,13 @@ pub(crate) fn serin(state: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// `serin up` with the service of [`example`], which answers.
+pub(crate) fn serving(state: &Path, manifest: &Path) -> Running {
+    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
+    up.wait_for("crystal  ready");
+    up
+}
+
 /// Runs a command to its end: exit code, standard output, standard error.
 pub(crate) fn run(state: &Path, arguments: &[&str]) -> (i32, String, String) {
     told(serin(state, arguments).output().unwrap())

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use testkit::until;
 
-use crate::serin::{Running, example, json, run, serin};
+use crate::serin::{Running, example, json, run, serin, serving};
 
 const TRAFFIC: &str = "    traffic:
       sticky: { cookie: crystal-user }
@@ -41,8 +41,7 @@ async fn users_stay_testers_choose_and_faults_show() {
     let text = std::fs::read_to_string(&manifest).unwrap();
     let with_traffic = text.replace("    tasks: 3\n", &format!("    tasks: 1\n{TRAFFIC}"));
     std::fs::write(&manifest, with_traffic).unwrap();
-    let mut up = Running::start(&mut serin(state, &["up", "-f", manifest.to_str().unwrap()]));
-    up.wait_for("crystal  ready");
+    let _up = serving(state, &manifest);
     let status = json(state, &["status"]);
     let gateway = status["gateway"].as_str().unwrap();
 
