@@ -260,19 +260,13 @@ fn going_on(evidence: &Evidence, state: &State, config: &Config) -> String {
             grouped(total.canary.answers()),
             grouped(libm::round(state.answers_explained()) as u64),
         ),
-        Some(0) => {
-            let leaning = state.leaning(config).next();
-            let what = leaning.map_or_else(
-                || {
-                    format!(
-                        "the evidence leans against the canary ({})",
-                        odds(evidence.log_e)
-                    )
-                },
-                |family| against_canary(family, evidence, state, config),
-            );
-            format!("{seen}, few enough to {proof}, but {what}")
-        }
+        Some(0) => match state.leaning(config).next() {
+            Some(family) => format!(
+                "{seen}, few enough to {proof}, but {}",
+                against_canary(family, evidence, state, config)
+            ),
+            None => format!("{seen}, few enough to {proof}"),
+        },
         Some(missing) => format!(
             "{seen}; about {} more requests to {proof}",
             grouped(two_digits(missing))
