@@ -111,12 +111,8 @@ impl Listener {
         let before = Rc::clone(&self.routing.borrow().0);
         let is_reweighed = before.program.weighs_differently(&node.program);
         // One that is kept demands what it did.
-        let kept =
-            |before: &Arc<Acceptor>| tls.as_ref().is_some_and(|tls| Arc::ptr_eq(before, tls));
-        let is_resecured = match &*self.tls.borrow() {
-            Some(before) => !kept(before),
-            None => tls.is_some(),
-        };
+        let is_resecured =
+            self.tls.borrow().as_ref().map(Arc::as_ptr) != tls.as_ref().map(Arc::as_ptr);
         *self.routing.borrow_mut() = (node, index);
         *self.pool.borrow_mut() = pool;
         *self.tls.borrow_mut() = tls;

@@ -98,11 +98,7 @@ async fn who_says_late_that_it_speaks_http2_is_asked_as_well() {
     let backend = Backend::saying("x").await.unwrap();
     let proxy = Proxy::with(&weighing(&backend, 95), moving_at_once()).await;
     let mut client = proxy.client().await;
-    testkit::until("it has entered", async || {
-        let workers = proxy.plane.statistics().await.workers;
-        workers.iter().any(|worker| worker.connections == 1)
-    })
-    .await;
+    testkit::until("it has entered", async || proxy.connections().await == 1).await;
     proxy.apply(&weighing(&backend, 90)).await.unwrap();
     let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", SETTINGS].concat();
     client.send(preface).await.unwrap();

@@ -37,6 +37,12 @@ impl Proxy {
         RawClient::connect(self.address).await.unwrap()
     }
 
+    /// Of clients.
+    pub(crate) async fn connections(&self) -> u64 {
+        let statistics = self.plane.statistics().await;
+        statistics.of_workers(|worker| worker.connections as u64)
+    }
+
     pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> RawResponse {
         self.client().await.ask(request).await.unwrap()
     }

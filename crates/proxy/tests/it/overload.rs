@@ -183,7 +183,7 @@ async fn endpoints_are_checked_while_requests_are_shed() {
     let proxy = Proxy::with(&view, with(ceilings)).await;
     let held = begun(&proxy).await;
     until("the request is under way", async || {
-        counted(&proxy, |worker| worker.connections as u64).await == 1
+        proxy.connections().await == 1
     })
     .await;
     assert!(proxy.client().await.read_to_end().await.is_empty());

@@ -48,11 +48,6 @@ async fn a_mode_lets_in_what_it_says() {
     }
 }
 
-async fn connections(proxy: &Proxy) -> usize {
-    let workers = proxy.plane.statistics().await.workers;
-    workers.iter().map(|worker| worker.connections).sum()
-}
-
 #[tokio::test]
 async fn who_came_under_a_laxer_mode_is_asked_to_come_again() {
     let authority = Authority::new();
@@ -71,14 +66,14 @@ async fn who_came_under_a_laxer_mode_is_asked_to_come_again() {
         let kept = plain.ask(get("/")).await.unwrap();
         assert_eq!(kept.header("connection"), None, "nothing has changed");
         let mut silent = proxy.client().await;
-        until("both have entered", async || connections(&proxy).await == 2).await;
+        until("both have entered", async || proxy.connections().await == 2).await;
         secured(&mut view, mode, certificate.clone());
         proxy.apply(&view).await.unwrap();
         for client in [&mut plain, &mut silent] {
             let last = client.ask(get("/")).await.unwrap();
             assert_eq!(last.header("connection"), Some("close"), "{mode:?}");
         }
-        until("both have left", async || connections(&proxy).await == 0).await;
+        until("both have left", async || proxy.connections().await == 0).await;
     }
     let url = format!("https://{}/", proxy.address);
     let ca = authority.path("ca.pem");
