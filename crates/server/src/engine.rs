@@ -6,6 +6,7 @@
 mod resources;
 mod restarts;
 mod runner;
+mod seen;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,7 @@ use release::{Executor, Manifest, ReleaseId, State};
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::runner::Runner;
 use crate::actuator::LocalActuator;
 use crate::feed::Feed;
 use crate::proxies::Proxies;
@@ -350,14 +352,8 @@ impl Engine {
         self.handles().insert(service, handle);
         if release.state.ended.is_none() {
             self.judge(&release);
-            let stop = self.stop.subscribe();
-            tokio::spawn(runner::run(
-                Arc::clone(self),
-                release,
-                progress,
-                received,
-                stop,
-            ));
+            let runner = Runner::new(Arc::clone(self), release, progress, received);
+            tokio::spawn(runner.run());
         }
     }
 
@@ -365,9 +361,14 @@ impl Engine {
     /// a build may take long: remote proxies need not keep their reports for it.
     fn judge(&self, release: &Release) {
         if release.state.virtual_node.is_some() {
-            let split = self.manifest.route(&release.id.service).path();
+            let split = self.split(&release.id);
             self.traffic.judge(&split, &release.state.reports);
         }
+    }
+
+    /// Where the release's requests are drawn.
+    fn split(&self, id: &ReleaseId) -> String {
+        self.manifest.route(&id.service).path()
     }
 
     fn handles(&self) -> std::sync::MutexGuard<'_, HashMap<String, Handle>> {
